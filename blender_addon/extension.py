@@ -1,0 +1,20 @@
+"""Where the extension is: its package, its folder, and where it may write."""
+
+from pathlib import Path
+
+import bpy
+
+from .. import gen3d_core
+
+#: The package that Blender enables: it holds this one and the engine, and names the preferences.
+ROOT = (__package__ or "").rpartition(".")[0]
+#: The folder that holds ``gen3d_core``: the engine process finds it there.
+FOLDER = Path(gen3d_core.__file__).resolve().parent.parent
+
+
+def user_folder() -> Path:
+    """A folder that may be written to: the extension's own, or Blender's temporary one where that is impossible."""
+    try:
+        return Path(bpy.utils.extension_path_user(ROOT, create=True))
+    except (OSError, ValueError):  # no place to write, or not installed as an extension
+        return Path(bpy.app.tempdir)

@@ -1,0 +1,208 @@
+"""Verbs under way: in the background for the panel, at once for scripts. One result is one undo step."""
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import bpy
+from bpy.app.handlers import persistent
+from bpy.types import Object, Window
+
+from ..gen3d_core.errors import BadRequest, Gen3DError
+from . import calls, verbs
+from .calls import Call, Cancelled
+from .status import record, redraw, status
+
+TICK_SECONDS = 0.05
+HELD_SECONDS = 0.25
+#: Before that, an estimate of the time left would only jump.
+ESTIMATE_SECONDS = 2.0
+
+
+@dataclass(eq=False)
+class Job:
+    """One verb in the background.
+
+    Args:
+        label: what the artist reads: "Generate".
+        verb: begun already.
+        step: that the engine works on.
+        call: its request.
+        finish: makes the objects, once all results are there.
+        started: in seconds of the monotonic clock.
+        waits_for: why the objects are not made yet.
+    """
+
+    label: str
+    verb: verbs.Verb
+    step: verbs.Step
+    call: Call
+    started: float
+    finish: verbs.Finish | None = None
+    waits_for: str = ""
+
+    @property
+    def fraction(self) -> float:
+        """The progress, 0 to 1."""
+        if self.finish:
+            return 1.0
+        return self.step.begin + (self.step.end - self.step.begin) * self.call.fraction
+
+    @property
+    def text(self) -> str:
+        """What it is doing, with an estimate of the time left."""
+        text = self.waits_for or self.call.text or self.label
+        seconds, fraction = time.monotonic() - self.started, self.fraction
+        if self.finish or seconds < ESTIMATE_SECONDS or fraction < 0.05:
+            return text
+        return f"{text}: {seconds / fraction - seconds:.0f} s left"
+
+
+_jobs: dict[str, Job] = {}
+_numbers = itertools.count(1)
+
+
+def active() -> Sequence[Job]:
+    """The jobs under way, oldest first."""
+    return list(_jobs.values())
+
+
+def run(verb: verbs.Verb) -> list[Object]:
+    """Runs a verb to its end, and waits for it.
+
+    Raises:
+        Gen3DError: it cannot be done; nothing in Blender has changed then.
+    """
+    mode = bpy.context.mode
+    if mode != "OBJECT":
+        raise BadRequest(f"Blender is in {mode.replace('_', ' ').title()} mode.", "Switch to Object Mode.")
+    try:
+        step = next(verb)
+        while True:
+            call = calls.send(step.task, step.model, step.options, step.arrays)
+            calls.wait(call)
+            step = verb.send(call.results)
+    except StopIteration as end:
+        created = end.value()
+    status.error = None
+    return created
+
+
+def start(label: str, verb: verbs.Verb) -> None:
+    """Runs a verb in the background; what goes wrong later is kept as the last error.
+
+    Raises:
+        Gen3DError: it cannot even begin.
+    """
+    step = next(verb)
+    number = str(next(_numbers))
+    call = calls.send(step.task, step.model, step.options, step.arrays, on_end=lambda call: _continue(number, call))
+    _jobs[number] = Job(label, verb, step, call, time.monotonic())
+    status.error = None
+    redraw()
+
+
+def cancel() -> None:
+    """Stops every job; nothing of them is left."""
+    for job in active():
+        calls.cancel(job.call)
+    for number in [number for number, job in _jobs.items() if job.finish]:
+        del _jobs[number]
+    redraw()
+
+
+def tick() -> float:
+    """Makes the objects of what is done, as soon as Blender is in a state for it; the clock calls it."""
+    held = False
+    for number, job in list(_jobs.items()):
+        if job.finish is None:
+            continue
+        window = _main_window()
+        reason = _reason_to_wait(window)
+        if reason:
+            held, job.waits_for = True, reason
+            redraw()
+            continue
+        with bpy.context.temp_override(window=window):
+            bpy.ops.gen3d.apply("EXEC_DEFAULT", True, job=number)  # pyright: ignore[reportAttributeAccessIssue]
+    if held:
+        return HELD_SECONDS
+    return TICK_SECONDS if _jobs else inf
+
+
+def apply(number: str) -> bool:
+    """Makes the objects of a finished job; whether there are any."""
+    job = _jobs.pop(number, None)
+    redraw()
+    if job is None or job.finish is None:
+        return False
+    try:
+        job.finish()
+    except Gen3DError as error:
+        record(error)
+        return False
+    return True
+
+
+def _continue(number: str, call: Call) -> None:
+    """The engine has ended one step of a job."""
+    job = _jobs.get(number)
+    if job is None:
+        return
+    if call.error is not None:
+        del _jobs[number]
+        if not isinstance(call.error, Cancelled):
+            record(call.error)
+        return
+    try:
+        job.step = job.verb.send(call.results)
+        job.call = calls.send(
+            job.step.task,
+            job.step.model,
+            job.step.options,
+            job.step.arrays,
+            on_end=lambda call: _continue(number, call),
+        )
+    except StopIteration as end:
+        job.finish = end.value
+    except Gen3DError as error:
+        del _jobs[number]
+        record(error)
+
+
+def _main_window() -> Window | None:
+    manager = bpy.context.window_manager
+    return manager.windows[0] if manager and len(manager.windows) else None
+
+
+def _reason_to_wait(window: Window | None) -> str:
+    """Why nothing may be made now; empty where it may."""
+    if window is None:
+        return "Waits for a window"
+    with bpy.context.temp_override(window=window):
+        if bpy.context.mode != "OBJECT":
+            return "Done, waits for Object Mode"
+    # Moving something with the mouse ends in an undo step of its own.
+    if any(operator.bl_idname.startswith("TRANSFORM_OT_") for operator in window.modal_operators):
+        return "Done, waits for the mouse"
+    return ""
+
+
+@persistent
+def _after_load(*_: object) -> None:
+    # What was asked for in another file has no place in this one.
+    _jobs.clear()
+    calls.forget()
+
+
+def register() -> None:
+    """Adds the handler."""
+    bpy.app.handlers.load_post.append(_after_load)
+
+
+def unregister() -> None:
+    """Removes it, and forgets what was under way."""
+    bpy.app.handlers.load_post.remove(_after_load)
+    _jobs.clear()

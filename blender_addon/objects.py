@@ -1,0 +1,349 @@
+"""Blender's side of geometry: meshes in and out, places, units. Nothing else knows of transforms and mesh data.
+
+One engine unit is one metre. The engine's axes are Blender's, so a mesh holds the engine's coordinates as they are.
+"""
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy.types import Collection, Context, Mesh, Object, Scene, ViewLayer
+from mathutils import Matrix, Vector
+from numpy.typing import NDArray
+
+from ..gen3d_core.errors import BadMesh, BadRequest, ProtocolError
+from ..gen3d_core.protocol import Event
+from .memory import Memory, recall, remember
+
+#: Edges that turn more than this stay sharp under smooth shading.
+SHARP_ANGLE = math.radians(40)
+#: From one shape of a row to the next, in sizes of a shape.
+PITCH = 1.25
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where results go, as noted when they were asked for; a uid is found again after an undo.
+
+    Args:
+        scene, collection: their ``session_uid``.
+        view_layer: its name.
+        cursor: the 3D cursor, in world units.
+    """
+
+    scene: int
+    collection: int
+    view_layer: str
+    cursor: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What the engine sent, checked: Blender trusts indices, and one that leads outside would crash it.
+
+    Args:
+        vertices: with shape (V, 3).
+        faces: with shape (F, 3), vertices.
+        edges: with shape (E, 2), vertices.
+        corner_edges: with shape (3F,), the edge that follows each corner of the faces.
+
+    Raises:
+        ProtocolError: the arrays do not make a mesh.
+    """
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    edges: NDArray[np.int32]
+    corner_edges: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        sizes = (("vertices", "float32", (-1, 3)), ("faces", "int32", (-1, 3)), ("edges", "int32", (-1, 2)))
+        for name, dtype, size in (*sizes, ("corner_edges", "int32", (self.faces.size,))):
+            array = getattr(self, name)
+            if array.dtype != dtype or array.ndim != len(size) or array.shape[-1] != size[-1]:
+                raise _not_a_mesh()
+        for indices, count in (
+            (self.faces, self.vertices),
+            (self.edges, self.vertices),
+            (self.corner_edges, self.edges),
+        ):
+            if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) < len(count):
+                raise _not_a_mesh()
+        if not len(self.faces) or not np.isfinite(self.vertices).all():
+            raise _not_a_mesh()
+
+    @classmethod
+    def of(cls, result: Event) -> "Geometry":
+        """What one result holds."""
+        try:
+            return cls(*(result.arrays[name] for name in ("vertices", "faces", "edges", "corner_edges")))
+        except KeyError:
+            raise _not_a_mesh() from None
+
+    def transformed(self, matrix: Matrix) -> "Geometry":
+        """After a transform; one that mirrors turns the faces too, so that they go on looking outwards."""
+        vertices = transformed(self.vertices, matrix)
+        if matrix.determinant() > 0:
+            return replace(self, vertices=vertices)
+        corner_edges = self.corner_edges.reshape(-1, 3)[:, [1, 0, 2]].ravel()
+        return replace(self, vertices=vertices, faces=self.faces[:, ::-1], corner_edges=corner_edges)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A mesh as a request takes it.
+
+    Args:
+        vertices: with shape (V, 3): in the engine's frame, or in world units where ``fit``.
+        faces: with shape (F, 3).
+        fit: whether the engine has to fit it into its frame.
+        matrix: the object's, from its own coordinates to the world's.
+        name: the object's.
+    """
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    fit: bool
+    matrix: Matrix
+    name: str
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """For a request."""
+        return {"vertices": self.vertices, "faces": self.faces}
+
+    @property
+    def width(self) -> float:
+        """Along the world's x axis."""
+        world = self.vertices if self.fit else transformed(self.vertices, self.matrix)
+        return float(np.ptp(world[:, 0]))
+
+    def returned(self, result: Event) -> Geometry:
+        """What the engine made of it, in the object's own coordinates."""
+        shape = Geometry.of(result)
+        return shape.transformed(self.matrix.inverted()) if self.fit else shape
+
+    def local_box(self, world_box: NDArray[np.float32]) -> list[list[float]]:
+        """A box of the world (2, 3), in the coordinates of ``vertices``."""
+        corners = _corners(world_box) if self.fit else transformed(_corners(world_box), self.matrix.inverted())
+        return [corners.min(0).tolist(), corners.max(0).tolist()]
+
+
+def target(context: Context) -> Target:
+    """Where results go that are asked for now."""
+    scene, view_layer, collection = context.scene, context.view_layer, context.collection
+    assert scene is not None
+    assert view_layer is not None
+    collection = collection or scene.collection
+    cursor = scene.cursor.location
+    return Target(scene.session_uid, collection.session_uid, view_layer.name, (cursor.x, cursor.y, cursor.z))
+
+
+def surface(obj: Object) -> Surface:
+    """An object's surface as the artist sees it, modifiers included.
+
+    Raises:
+        BadMesh: it is no mesh, it has no faces, or it is scaled to nothing.
+    """
+    if obj.type != "MESH":
+        raise BadMesh(f"'{obj.name}' is no mesh.", "Select a mesh object.")
+    graph = bpy.context.evaluated_depsgraph_get()
+    evaluated = obj.evaluated_get(graph)
+    mesh = evaluated.to_mesh()
+    try:
+        mesh.calc_loop_triangles()
+        vertices = np.empty(len(mesh.vertices) * 3, dtype=np.float32)
+        faces = np.empty(len(mesh.loop_triangles) * 3, dtype=np.int32)
+        mesh.vertices.foreach_get("co", vertices)
+        mesh.loop_triangles.foreach_get("vertices", faces)
+    finally:
+        evaluated.to_mesh_clear()
+    matrix = evaluated.matrix_world.copy()
+    vertices, faces = vertices.reshape(-1, 3), faces.reshape(-1, 3)
+    if not len(faces):
+        raise BadMesh(f"'{obj.name}' has no faces.", "Choose a mesh with a surface.")
+    if abs(matrix.determinant()) < 1e-12:
+        raise BadMesh(f"'{obj.name}' is scaled to nothing.", "Give it a size on all three axes.")
+    memory = recall(obj)
+    # An artist's mesh may lie on its side in its own coordinates: what is up is decided by the world.
+    fit = not memory.task or memory.fitted or bool(np.abs(vertices).max() > 0.5 + 1e-3)
+    if fit:
+        vertices = transformed(vertices, matrix)
+        faces = faces if matrix.determinant() > 0 else np.ascontiguousarray(faces[:, ::-1])
+    return Surface(vertices, faces, fit, matrix, obj.name)
+
+
+def world_box(obj: Object) -> NDArray[np.float32]:
+    """An object's bounding box in the world, with shape (2, 3)."""
+    evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    corners = np.array([tuple(corner) for corner in evaluated.bound_box], dtype=np.float32)
+    corners = transformed(corners, evaluated.matrix_world)
+    return np.stack([corners.min(0), corners.max(0)])
+
+
+def transformed(points: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float32]:
+    """Points (N, 3) after a transform."""
+    m = np.array(matrix, dtype=np.float64)
+    return (points @ m[:3, :3].T + m[:3, 3]).astype(np.float32)
+
+
+def fill(mesh: Mesh, geometry: Geometry, key: str = "") -> None:
+    """Replaces a mesh's geometry, in place.
+
+    Args:
+        mesh: keeps its name, users and materials.
+        geometry: what it is to show.
+        key: of that; see :attr:`.slider.Wanted.key`.
+    """
+    mesh.clear_geometry()
+    mesh.vertices.add(len(geometry.vertices))
+    mesh.edges.add(len(geometry.edges))
+    mesh.loops.add(geometry.faces.size)
+    mesh.polygons.add(len(geometry.faces))
+    # The attributes take the arrays as they are, where the older collections convert every number.
+    data: Any = mesh.attributes
+    data["position"].data.foreach_set("vector", np.ravel(geometry.vertices))
+    data[".edge_verts"].data.foreach_set("value", np.ravel(geometry.edges))
+    data[".corner_vert"].data.foreach_set("value", np.ravel(geometry.faces))
+    data[".corner_edge"].data.foreach_set("value", geometry.corner_edges)
+    mesh.polygons.foreach_set("loop_start", np.arange(0, geometry.faces.size, 3, dtype=np.int32))
+    mesh.update()
+    mesh.set_sharp_from_angle(angle=SHARP_ANGLE)
+    group: Any = mesh.gen3d  # pyright: ignore[reportAttributeAccessIssue]
+    group.key, group.fingerprint = key, _fingerprint(mesh)
+
+
+def shown(mesh: Mesh) -> str:
+    """The key of what a mesh shows."""
+    group: Any = mesh.gen3d  # pyright: ignore[reportAttributeAccessIssue]
+    return group.key
+
+
+def refusal(obj: Object, *, replace_edits: bool = False) -> str:
+    """Why an object's mesh must not be replaced now; empty where it may be.
+
+    Args:
+        obj: the object.
+        replace_edits: whether what an artist changed in it by hand may go.
+    """
+    mesh = obj.data
+    if not isinstance(mesh, Mesh):
+        return "It has no mesh"
+    if obj.library or mesh.library:
+        return "It is linked from another file"
+    if obj.mode != "OBJECT":
+        return "Waits for Object Mode"
+    if mesh.users > 1:
+        return "Its mesh is shared: make it single-user"
+    if mesh.shape_keys:
+        return "Its mesh has shape keys"
+    group: Any = mesh.gen3d  # pyright: ignore[reportAttributeAccessIssue]
+    if not replace_edits and group.fingerprint and group.fingerprint != _fingerprint(mesh):
+        return "Its mesh was edited: Regenerate replaces it"
+    return ""
+
+
+def find(uid: int, name: str = "") -> Object | None:
+    """An object by its ``session_uid``; looks first under ``name``."""
+    likely = bpy.data.objects.get(name)
+    if likely is not None and likely.session_uid == uid:
+        return likely
+    return next((obj for obj in bpy.data.objects if obj.session_uid == uid), None)
+
+
+def in_row(where: Target, results: Sequence[Event], memory: Memory, names: Sequence[str]) -> list[Object]:
+    """New objects in a row that begins at the 3D cursor, each with its lowest point at the cursor's height.
+
+    Places where a generated shape stands already are passed over.
+    """
+    scene = _scene(where)
+    cursor = Vector(where.cursor)
+    standing = [obj.location for obj in scene.objects if task_of(obj)]
+    places: list[Vector] = []
+    number = 0
+    while len(places) < len(results):
+        place = cursor + Vector((number * PITCH, 0.0, 0.0))
+        number += 1
+        if all((place - other).xy.length > PITCH / 2 for other in standing):
+            places.append(place)
+    shapes = [Geometry.of(result) for result in results]
+    created = []
+    for result, shape, place, name in zip(results, shapes, places, names, strict=True):
+        obj = _create(shape, memory.of(result), name)
+        obj.location = place - Vector((0.0, 0.0, float(shape.vertices[:, 2].min())))
+        created.append(obj)
+    _show(where, scene, created)
+    return created
+
+
+def beside(
+    where: Target, source: Surface, results: Sequence[Event], memory: Memory, names: Sequence[str]
+) -> list[Object]:
+    """New objects with the source's transform, moved aside along the world's x axis."""
+    scene = _scene(where)
+    shapes = [source.returned(result) for result in results]
+    created = []
+    for number, (result, shape, name) in enumerate(zip(results, shapes, names, strict=True), 1):
+        obj = _create(shape, memory.of(result), name)
+        obj.matrix_world = Matrix.Translation((number * PITCH * source.width, 0.0, 0.0)) @ source.matrix
+        created.append(obj)
+    _show(where, scene, created)
+    return created
+
+
+def task_of(obj: Object) -> str:
+    """The task that made an object; empty where it is not ours."""
+    group: Any = obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
+    return group.task
+
+
+def _create(shape: Geometry, memory: Memory, name: str) -> Object:
+    mesh = bpy.data.meshes.new(name)
+    fill(mesh, shape)
+    obj = bpy.data.objects.new(name, mesh)
+    remember(obj, memory)
+    return obj
+
+
+def _scene(where: Target) -> Scene:
+    scene = next((scene for scene in bpy.data.scenes if scene.session_uid == where.scene), None)
+    if scene is None:
+        raise BadRequest("The scene that these shapes were made for is gone.", "Start again in another one.")
+    return scene
+
+
+def _show(where: Target, scene: Scene, created: Sequence[Object]) -> None:
+    """Links new objects and makes them the selection."""
+    view_layer: ViewLayer = scene.view_layers.get(where.view_layer) or scene.view_layers[0]
+    collections: list[Collection] = [scene.collection, *scene.collection.children_recursive]
+    collection = next((one for one in collections if one.session_uid == where.collection), scene.collection)
+    if collection.library:
+        collection = scene.collection
+    for obj in created:
+        collection.objects.link(obj)
+    visible = [obj for obj in created if view_layer.objects.get(obj.name) == obj]
+    for obj in view_layer.objects:
+        obj.select_set(obj in visible, view_layer=view_layer)
+    if visible:
+        view_layer.objects.active = visible[0]
+
+
+def _not_a_mesh() -> ProtocolError:
+    return ProtocolError("The engine sent something that is no mesh.", "Restart the engine in the preferences.")
+
+
+def _fingerprint(mesh: Mesh) -> str:
+    positions = np.empty(len(mesh.vertices) * 3, dtype=np.float32)
+    attributes: Any = mesh.attributes
+    if len(positions):
+        attributes["position"].data.foreach_get("vector", positions)
+    return f"{len(mesh.vertices)}:{len(mesh.polygons)}:{zlib.crc32(positions.tobytes()):08x}"
+
+
+def _corners(box: NDArray[np.float32]) -> NDArray[np.float32]:
+    grid = np.meshgrid(*box.T, indexing="ij")
+    return np.stack(grid, -1).reshape(-1, 3).astype(np.float32)

@@ -1,0 +1,440 @@
+"""The buttons: pressed in the panel they work in the background, called by a script they wait for their result."""
+
+# Blender reads these annotations as properties, and its stubs know sets of literals only.
+# pyright: reportInvalidTypeForm=false, reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
+
+import platform
+import random
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.types import Context, Event, Object, Operator
+
+from ..gen3d_core import __version__
+from ..gen3d_core.errors import BadRequest, Gen3DError
+from . import calls, extension, jobs, models, objects, preferences, verbs
+from .memory import Quality, recall
+from .properties import KEPT, MAX_SEED
+from .status import record, redraw, status
+
+
+class Verb:
+    """What the verbs share: their settings, how they run, and how they fail."""
+
+    bl_options: ClassVar[set[str]] = {"UNDO"}
+    #: Properties of the operator that the panel's settings give, by the settings' name.
+    settings: ClassVar[dict[str, str]] = {}
+
+    model: StringProperty(name="Model", description="Id of a model; empty for the best, or for the objects' own")
+    resolution: IntProperty(name="Resolution", description="Samples along each side of the shape", default=64)
+    faces: IntProperty(name="Face Budget", description="At most so many triangles; 0 is no limit", default=0, min=0)
+    debris: BoolProperty(name="Remove Debris", description="Leave out small loose parts", default=True)
+
+    def verb(self: Any, context: Context) -> verbs.Verb:
+        """What to do, with the operator's properties."""
+        raise NotImplementedError
+
+    def execute(self: Any, context: Context) -> set[str]:
+        """Waits for the result."""
+        try:
+            jobs.run(self.verb(context))
+        except Gen3DError as error:
+            return _failed(self, error)
+        return {"FINISHED"}
+
+    def invoke(self: Any, context: Context, event: Event) -> set[str]:
+        """Begins in the background, with the panel's settings where the caller gives none."""
+        if bpy.app.background:
+            return self.execute(context)
+        group: Any = context.scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]
+        common = {"model": "model", "resolution": "resolution", "faces": "faces", "debris": "debris"}
+        for name, source in (common | self.settings).items():
+            if name in self.properties.bl_rna.properties and not self.properties.is_property_set(name):
+                value = getattr(group, source)
+                setattr(self, name, int(value) if name == "resolution" else value)
+        try:
+            jobs.start(self.bl_label, self.verb(context))
+        except Gen3DError as error:
+            return _failed(self, error)
+        # Neither finished, which would make an undo step of nothing, nor cancelled.
+        return {"INTERFACE"}
+
+    def quality(self: Any) -> Quality:
+        """How the shapes become meshes."""
+        return Quality(self.resolution, self.faces, self.debris)
+
+
+class GEN3D_OT_generate(Verb, Operator):  # noqa: N801 - Blender's rule for names
+    """Make new shapes in a row at the 3D cursor"""
+
+    bl_idname = "gen3d.generate"
+    bl_label = "Generate"
+    settings: ClassVar[dict[str, str]] = {"count": "count", "seed": "seed"}
+
+    count: IntProperty(name="Count", description="How many shapes to make", default=1, min=1, soft_max=16)
+    seed: IntProperty(
+        name="Seed", description="Of the first shape; the next ones follow", default=1, min=0, max=MAX_SEED
+    )
+
+    def verb(self, context: Context) -> verbs.Verb:
+        """See the base class."""
+        return verbs.generate(self.model, range(self.seed, self.seed + self.count), self.quality())
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether there is a model."""
+        return _object_mode(cls, context) and _has_models(cls)
+
+
+class GEN3D_OT_interpolate(Verb, Operator):  # noqa: N801
+    """Blend between the two selected shapes: makes an object with a slider, at the 3D cursor.
+    Shapes that the model did not make are reconstructed first"""
+
+    bl_idname = "gen3d.interpolate"
+    bl_label = "Interpolate"
+
+    steps: IntProperty(name="Steps", description="So many shapes in a row; 0 for one with a slider", default=0, min=0)
+
+    def verb(self, context: Context) -> verbs.Verb:
+        """From the selected object that is not active to the active one."""
+        meshes = _selected_meshes(context)
+        if len(meshes) != 2:
+            raise BadRequest(f"{len(meshes)} meshes are selected; expected 2.", "Select two shapes, then try again.")
+        b = context.active_object if context.active_object in meshes else meshes[1]
+        assert b is not None
+        (a,) = (obj for obj in meshes if obj != b)
+        made_here = recall(a).model or recall(b).model
+        return verbs.interpolate(a, b, "" if made_here else self.model, self.steps, self.quality())
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether two meshes are selected, where a person is to press it."""
+        if not (_object_mode(cls, context) and _has_models(cls)):
+            return False
+        if not bpy.app.background and len(_selected_meshes(context)) != 2:
+            cls.poll_message_set("Select two shapes")
+            return False
+        return True
+
+
+class GEN3D_OT_vary(Verb, Operator):  # noqa: N801
+    """Make shapes near the active one, in a row at the 3D cursor"""
+
+    bl_idname = "gen3d.vary"
+    bl_label = "Vary"
+    settings: ClassVar[dict[str, str]] = {"count": "variations", "seed": "seed", "amount": "amount"}
+
+    count: IntProperty(name="Count", description="How many variations to make", default=4, min=1, soft_max=16)
+    seed: IntProperty(name="Seed", description="Of the first; the next ones follow", default=1, min=0, max=MAX_SEED)
+    amount: FloatProperty(
+        name="Amount", description="0 is the shape itself, 1 is any shape of the model", default=0.3, min=0.0, max=1.0
+    )
+
+    def verb(self, context: Context) -> verbs.Verb:
+        """See the base class."""
+        return verbs.vary(_active(context), range(self.seed, self.seed + self.count), self.amount, self.quality())
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether a generated shape is active."""
+        return _object_mode(cls, context) and _ours_active(cls, context)
+
+
+class GEN3D_OT_complete(Verb, Operator):  # noqa: N801
+    """Make the missing part of the active mesh.
+    The completed shapes are put beside it, along the X axis; the mesh itself stays as it is"""
+
+    bl_idname = "gen3d.complete"
+    bl_label = "Complete"
+    settings: ClassVar[dict[str, str]] = {"count": "completions", "seed": "seed", "keep": "keep"}
+
+    count: IntProperty(name="Count", description="How many completions to make", default=1, min=1, soft_max=16)
+    seed: IntProperty(name="Seed", description="Of the first; the next ones follow", default=1, min=0, max=MAX_SEED)
+    keep: EnumProperty(name="Keep", description="Which part stays as it is", items=KEPT)
+
+    def verb(self, context: Context) -> verbs.Verb:
+        """See the base class."""
+        obj = _active(context)
+        box = None
+        if self.keep == "OUTSIDE":
+            others = [other for other in context.selected_objects if other != obj]
+            if len(others) != 1:
+                raise BadRequest(
+                    f"{len(others)} other objects are selected; expected 1 as the box.",
+                    "Select the box, then, too, the shape.",
+                )
+            box = others[0]
+        seeds = range(self.seed, self.seed + self.count)
+        return verbs.complete(obj, box, self.model, seeds, self.quality())
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether a mesh is active."""
+        return _object_mode(cls, context) and _has_models(cls) and _mesh_active(cls, context)
+
+
+class GEN3D_OT_reconstruct(Verb, Operator):  # noqa: N801
+    """Make the active mesh as the model sees it, so that it can be blended and varied.
+    The new shape is put beside it, along the X axis"""
+
+    bl_idname = "gen3d.reconstruct"
+    bl_label = "Reconstruct"
+
+    def verb(self, context: Context) -> verbs.Verb:
+        """See the base class."""
+        return verbs.reconstruct(_active(context), self.model, self.quality())
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether a mesh is active."""
+        return _object_mode(cls, context) and _has_models(cls) and _mesh_active(cls, context)
+
+
+class GEN3D_OT_regenerate(Operator):  # noqa: N801
+    """Make the mesh of the active shape again from what it remembers, in its present resolution.
+    Edits by hand are replaced"""
+
+    bl_idname = "gen3d.regenerate"
+    bl_label = "Regenerate"
+    bl_options: ClassVar[set[str]] = {"UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        """Waits for the result."""
+        try:
+            jobs.run(verbs.regenerate(_active(context)))
+        except Gen3DError as error:
+            return _failed(self, error)
+        return {"FINISHED"}
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Begins in the background."""
+        if bpy.app.background:
+            return self.execute(context)
+        try:
+            jobs.start(self.bl_label, verbs.regenerate(_active(context)))
+        except Gen3DError as error:
+            return _failed(self, error)
+        return {"INTERFACE"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether a generated shape is active."""
+        return _object_mode(cls, context) and _ours_active(cls, context)
+
+
+class GEN3D_OT_apply(Operator):  # noqa: N801
+    """Put the shapes of a finished task into the scene"""
+
+    bl_idname = "gen3d.apply"
+    bl_label = "Gen3D"
+    bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
+
+    job: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        """One undo step, or none where there is nothing."""
+        return {"FINISHED"} if jobs.apply(self.job) else {"CANCELLED"}
+
+
+class GEN3D_OT_cancel(Operator):  # noqa: N801
+    """Stop what is under way; nothing of it is left"""
+
+    bl_idname = "gen3d.cancel"
+    bl_label = "Cancel"
+
+    def execute(self, context: Context) -> set[str]:
+        """See the class."""
+        jobs.cancel()
+        return {"FINISHED"}
+
+
+class GEN3D_OT_new_seed(Operator):  # noqa: N801
+    """Take another seed at random"""
+
+    bl_idname = "gen3d.new_seed"
+    bl_label = "New Seed"
+    bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        """See the class."""
+        context.scene.gen3d.seed = random.randrange(1, 100_000)  # pyright: ignore[reportAttributeAccessIssue]
+        return {"FINISHED"}
+
+
+class GEN3D_OT_test_engine(Operator):  # noqa: N801
+    """Start the engine and see whether its Python has what it needs"""
+
+    bl_idname = "gen3d.test_engine"
+    bl_label = "Test Engine"
+
+    def execute(self, context: Context) -> set[str]:
+        """Waits for the answer."""
+        try:
+            calls.stop()
+            calls.wait(calls.send("hello"))
+        except Gen3DError as error:
+            return _failed(self, error)
+        self.report({"INFO"}, "The engine works. " + ". ".join(status.verdict.lines if status.verdict else ()))
+        return {"FINISHED"}
+
+    def invoke(self, context: Context, event: Event) -> set[str]:
+        """Asks, and shows the answer in the preferences when it comes."""
+        if bpy.app.background:
+            return self.execute(context)
+        try:
+            calls.stop()
+            calls.send("hello", on_end=lambda call: record(call.error) if call.error else redraw())
+        except Gen3DError as error:
+            return _failed(self, error)
+        return {"INTERFACE"}
+
+
+class GEN3D_OT_restart_engine(Operator):  # noqa: N801
+    """End the engine, which gives its memory back; the next task starts it anew"""
+
+    bl_idname = "gen3d.restart_engine"
+    bl_label = "Restart Engine"
+
+    def execute(self, context: Context) -> set[str]:
+        """See the class."""
+        calls.stop()
+        status.error, status.verdict = None, None
+        redraw()
+        return {"FINISHED"}
+
+
+class GEN3D_OT_reload_models(Operator):  # noqa: N801
+    """Read the list of models anew"""
+
+    bl_idname = "gen3d.reload_models"
+    bl_label = "Reload Models"
+
+    def execute(self, context: Context) -> set[str]:
+        """See the class."""
+        models.refresh()
+        self.report({"INFO"}, f"{len(models.listing())} models")
+        redraw()
+        return {"FINISHED"}
+
+
+class GEN3D_OT_open_preferences(Operator):  # noqa: N801
+    """Open the preferences of Gen3D, where the engine's Python is chosen"""
+
+    bl_idname = "gen3d.open_preferences"
+    bl_label = "Open Preferences"
+
+    def execute(self, context: Context) -> set[str]:
+        """See the class."""
+        bpy.ops.preferences.addon_show(module=extension.ROOT)
+        return {"FINISHED"}
+
+
+class GEN3D_OT_dismiss(Operator):  # noqa: N801
+    """Take this message away"""
+
+    bl_idname = "gen3d.dismiss"
+    bl_label = "Dismiss"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    def execute(self, context: Context) -> set[str]:
+        """See the class."""
+        status.error = None
+        redraw()
+        return {"FINISHED"}
+
+
+class GEN3D_OT_copy_report(Operator):  # noqa: N801
+    """Copy what happened to the clipboard: versions, the last error, the end of the engine's log"""
+
+    bl_idname = "gen3d.copy_report"
+    bl_label = "Copy Report"
+
+    def execute(self, context: Context) -> set[str]:
+        """See the class."""
+        assert context.window_manager is not None
+        context.window_manager.clipboard = report()
+        self.report({"INFO"}, "The report is in the clipboard")
+        return {"FINISHED"}
+
+
+def report() -> str:
+    """What happened, for somebody who is to help; the user's folder is not named in it."""
+    lines = [
+        f"Gen3D {__version__}, Blender {bpy.app.version_string}, Python {platform.python_version()}, "
+        f"{platform.platform()}, {time.strftime('%Y-%m-%d %H:%M')}",
+        f"Device: {preferences.get().device}",
+    ]
+    if status.verdict:
+        lines += ["Engine: " + ("works" if status.verdict.good else "does not work"), *status.verdict.lines]
+    if status.error:
+        error = status.error
+        lines += [f"Error ({error.kind}): {error.message}", f"Remedy: {error.remedy}", error.details]
+    lines += ["Log:", calls.log_tail()]
+    return "\n".join(lines).replace(str(Path.home()), "~")
+
+
+def _failed(operator: Operator, error: Gen3DError) -> set[str]:
+    """Tells the artist, or the script, which sees it as a RuntimeError."""
+    record(error)
+    operator.report({"ERROR"}, str(error))
+    return {"CANCELLED"}
+
+
+def _active(context: Context) -> Object:
+    if context.active_object is None:
+        raise BadRequest("No object is active.", "Click a shape, then try again.")
+    return context.active_object
+
+
+def _selected_meshes(context: Context) -> list[Object]:
+    return [obj for obj in context.selected_objects if obj.type == "MESH"]
+
+
+def _object_mode(cls: Any, context: Context) -> bool:
+    if context.mode != "OBJECT":
+        cls.poll_message_set("Switch to Object Mode")
+        return False
+    return True
+
+
+def _has_models(cls: Any) -> bool:
+    if not models.listing():
+        cls.poll_message_set("There are no models: name a folder of them in the preferences")
+        return False
+    return True
+
+
+def _mesh_active(cls: Any, context: Context) -> bool:
+    if context.active_object is None or context.active_object.type != "MESH":
+        cls.poll_message_set("Click a mesh")
+        return False
+    return True
+
+
+def _ours_active(cls: Any, context: Context) -> bool:
+    if context.active_object is None or not objects.task_of(context.active_object):
+        cls.poll_message_set("Click a shape that was made here, or reconstruct this one first")
+        return False
+    return True
+
+
+CLASSES = (
+    GEN3D_OT_generate,
+    GEN3D_OT_interpolate,
+    GEN3D_OT_vary,
+    GEN3D_OT_complete,
+    GEN3D_OT_reconstruct,
+    GEN3D_OT_regenerate,
+    GEN3D_OT_apply,
+    GEN3D_OT_cancel,
+    GEN3D_OT_new_seed,
+    GEN3D_OT_test_engine,
+    GEN3D_OT_restart_engine,
+    GEN3D_OT_reload_models,
+    GEN3D_OT_open_preferences,
+    GEN3D_OT_dismiss,
+    GEN3D_OT_copy_report,
+)

@@ -1,0 +1,1 @@
+"""Data: from meshes and from the parametric catalogue to what models learn from."""

@@ -1,0 +1,1 @@
+"""Losses and samplers of the families of generative models, and nothing else."""

@@ -1,0 +1,1 @@
+"""Networks used by two systems or more."""

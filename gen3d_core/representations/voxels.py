@@ -1,0 +1,75 @@
+"""Occupancy on a regular grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+from ..errors import EmptyShape
+from .base import Representation
+from .isosurface import extract, grid_centres
+from .mesh import Mesh, MeshOptions
+
+
+@dataclass(frozen=True)
+class Voxels(Representation):
+    """Probabilities of being inside, at the centres of cubic cells.
+
+    Args:
+        values: with shape (R, R, R), indexed [x, y, z], float, in [0, 1]; cell i's centre is (i + 0.5) / R - 0.5.
+        threshold: the surface lies where ``values`` cross it.
+
+    Raises:
+        ValueError: not a cube of floats.
+        EmptyShape: a value is not finite.
+    """
+
+    values: Tensor
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        size = tuple(self.values.shape)
+        if len(size) != 3 or len(set(size)) != 1 or not self.values.is_floating_point():
+            raise ValueError(f"Voxels need a float grid with shape (R, R, R); got {self.values.dtype} {size}.")
+        if not torch.isfinite(self.values).all():
+            raise EmptyShape("The voxel grid holds values that are not numbers.", "Try another seed.")
+
+    @property
+    def resolution(self) -> int:
+        """Cells along one side."""
+        return len(self.values)
+
+    @property
+    def occupied(self) -> Tensor:
+        """Cells whose value reaches the threshold, with shape (R, R, R), bool."""
+        return self.values >= self.threshold
+
+    def largest_component(self) -> Voxels:
+        """The same without what is occupied but not connected, face to face, to the largest part."""
+        labels, count = ndimage.label(self.occupied.cpu().numpy())
+        if count < 2:
+            return self
+        sizes = np.bincount(labels.ravel())
+        sizes[0] = 0
+        loose = torch.as_tensor((labels > 0) & (labels != sizes.argmax()), device=self.values.device)
+        return Voxels(self.values.masked_fill(loose, 0.0), self.threshold)
+
+    def resized(self, resolution: int) -> Voxels:
+        """The same occupancy, interpolated trilinearly at the cell centres of another grid."""
+        if resolution == self.resolution:
+            return self
+        centres = grid_centres(resolution, self.values.device) * 2
+        # grid_sample's last axis runs (x, y, z) over (W, H, D), that is over our [z, y, x].
+        grid = centres.flip(-1)[None]
+        values = functional.grid_sample(self.values.float()[None, None], grid, align_corners=False)
+        return Voxels(values[0, 0], self.threshold)
+
+    def to_mesh(self, options: MeshOptions) -> Mesh:
+        """The iso-surface at the threshold, on this grid or on a finer one when ``options.resolution`` is higher."""
+        fine = self.resized(max(options.resolution, self.resolution))
+        return extract(self.threshold - fine.values.float(), 0.0, options)

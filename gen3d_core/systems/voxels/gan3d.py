@@ -1,0 +1,206 @@
+"""3D-GAN.
+
+Wu, Zhang, Xue, Freeman and Tenenbaum, *Learning a Probabilistic Latent Space of Object Shapes via 3D
+Generative-Adversarial Modeling*, NIPS 2016. A generator of transposed 3D convolutions and a discriminator that mirrors
+it play the original game
+
+    L_D = -E_x[log D(x)] - E_z[log(1 - D(G(z)))],   L_G = -E_z[log D(G(z))],   z uniform in [0, 1]
+
+and, because the discriminator learns faster, it is updated only while it classifies less than 80 % of the last batch
+correctly. Its features describe shapes for classification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...families import gan
+from ...nn.conv3d import nearest
+from ...representations import Voxels
+from ...run import Run
+from ...system import Asset, Batch, Loss, Noise, Stage, System, lerp
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the networks and rules of the game.
+
+    Args:
+        generator: channels at 4^3 and at each doubling; the grid's side is 4 * 2 ** len(generator).
+        discriminator: channels after each halving, down to 4^3.
+        latent: size of z.
+        rates: learning rates of the generator and the discriminator.
+        rule: the discriminator rests while its accuracy on the last batch is at least this; 1 never rests.
+        noise: deviation of Gaussian noise on all grids the discriminator sees: hard zeros and ones would give real
+            shapes away.
+        smooth: the discriminator's target for real shapes.
+        threshold: where the probabilities are cut.
+    """
+
+    generator: tuple[int, ...] = (64, 48, 24)
+    discriminator: tuple[int, ...] = (16, 32, 64)
+    latent: int = 64
+    rates: tuple[float, float] = (1e-3, 2e-4)
+    rule: float = 0.8
+    noise: float = 0.1
+    smooth: float = 0.9
+    threshold: float = 0.5
+
+
+class Generator(nn.Module):
+    """z to logits of occupancy."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        widths = config.generator
+        layers: list[nn.Module] = [nn.ConvTranspose3d(config.latent, widths[0], 4)]
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [nn.BatchNorm3d(before), nn.ReLU(), nn.ConvTranspose3d(before, after, 4, 2, 1)]
+        last = nn.ConvTranspose3d(widths[-1], 1, 4, 2, 1)
+        nn.init.constant_(last.bias, -2.0)  # type: ignore[arg-type]  # nearly all cells are empty
+        self.layers = nn.Sequential(*layers, nn.BatchNorm3d(widths[-1]), nn.ReLU(), last)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Logits with shape (B, 1, R, R, R) of latents (B, L) in [0, 1]."""
+        # Centred: uniform [0, 1] has a mean that the first layer would otherwise have to unlearn.
+        return self.layers((2 * z - 1)[:, :, None, None, None])
+
+
+class Discriminator(nn.Module):
+    """Occupancy to a logit, through features at several scales."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        widths = (1, *config.discriminator)
+        self.blocks = nn.ModuleList()
+        for i, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+            # No normalisation on raw voxels: the share of full cells is what it would erase.
+            norm = nn.BatchNorm3d(after) if i else nn.Identity()
+            self.blocks.append(nn.Sequential(nn.Conv3d(before, after, 4, 2, 1), norm, nn.LeakyReLU(0.2)))
+        self.last = nn.Conv3d(widths[-1], 1, 4)
+
+    def forward(self, voxels: Tensor) -> Tensor:
+        """Logits with shape (B,) of grids (B, 1, R, R, R)."""
+        return self.last(self.activations(voxels)[-1]).flatten()
+
+    def activations(self, voxels: Tensor) -> list[Tensor]:
+        """What each block puts out, from fine to coarse."""
+        out = []
+        for block in self.blocks:
+            voxels = block(voxels)
+            out.append(voxels)
+        return out
+
+
+class GAN3D(System):
+    """Generator and discriminator of voxel grids."""
+
+    Config = Config
+    output = Voxels
+    presets = {
+        "small": {},
+        "paper": {
+            "generator": (512, 256, 128, 64),
+            "discriminator": (64, 128, 256, 512),
+            "latent": 200,
+            "rates": (2.5e-3, 1e-5),
+            "noise": 0.0,
+            "smooth": 1.0,
+            "threshold": 0.1,
+        },
+    }
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.resolution = 4 * 2 ** len(config.generator)
+        self.generator = Generator(config)
+        self.discriminator = Discriminator(config)
+
+    # Data
+
+    def prepare(self, asset: Asset, run: Run) -> Batch:
+        return {"voxels": torch.as_tensor(asset.voxels(self.resolution))[None]}
+
+    # Training
+
+    def stages(self) -> list[Stage]:
+        rates = {self.generator: self.config.rates[0], self.discriminator: self.config.rates[1]}
+        return [
+            Stage(
+                "gan",
+                (self.generator, self.discriminator),
+                self._play,
+                lambda network, parameters: torch.optim.Adam(parameters, lr=rates[network], betas=(0.5, 0.999)),
+                steps=8000,
+                batch_size=16,
+                average={self.generator: 0.998},
+            )
+        ]
+
+    def _play(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
+        real = batch["voxels"].float()
+        fake = self.generator(noise.rand(len(real), self.config.latent)).sigmoid()
+        # Separate passes: batch statistics of a mixed batch would tell real from generated.
+        judged_real = self.discriminator(self._noisy(real, noise))
+        judged_fake = self.discriminator(self._noisy(fake.detach(), noise))
+        if gan.accuracy(judged_real, judged_fake) < self.config.rule:
+            yield self.discriminator, gan.discriminator_loss(judged_real, judged_fake, self.config.smooth)
+        yield self.generator, gan.generator_loss(self.discriminator(self._noisy(fake, noise)))
+
+    def _noisy(self, voxels: Tensor, noise: Noise) -> Tensor:
+        return voxels + self.config.noise * noise.randn(*voxels.shape) if self.config.noise else voxels
+
+    # Abilities
+
+    def prior(self, run: Run) -> Tensor:
+        return run.rand(self.config.latent)
+
+    def decode(self, z: Tensor, run: Run) -> list[Voxels]:
+        with torch.no_grad():
+            grids = self.generator(z).sigmoid()[:, 0]
+        # As the paper shows its shapes: the largest connected component alone.
+        return [Voxels(p, self.config.threshold).largest_component() for p in grids]
+
+    def mix(self, a: Tensor, b: Tensor, t: float) -> Tensor:
+        return lerp(a, b, t)
+
+    def features(self, assets: Sequence[Asset], run: Run) -> Tensor:
+        """The discriminator's activations, each max-pooled to about the same coarse grid, as in the paper."""
+        with torch.no_grad():
+            activations = self.discriminator.activations(self._voxels(assets))
+            coarse = activations[-1].shape[-1] // 2
+            pooled = [functional.adaptive_max_pool3d(a, coarse).flatten(1) for a in activations[-3:]]
+            return torch.cat(pooled, dim=1)
+
+    def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
+        """The discriminator's logit for *generated*: high where a shape looks unlike the training set."""
+        with torch.no_grad():
+            return -self.discriminator(self._voxels(assets))
+
+    def _voxels(self, assets: Sequence[Asset]) -> Tensor:
+        """With shape (B, 1, R, R, R), float."""
+        grids = [torch.as_tensor(asset.voxels(self.resolution)) for asset in assets]
+        return torch.stack(grids).to(self.device).float()[:, None]
+
+    def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
+        mask = nearest(known.to(self.device), self.resolution)
+        wanted = self._voxels([target])[0, 0][mask]
+
+        def distance(z: Tensor) -> Tensor:
+            p = self.generator(z).sigmoid()[:, 0, mask]
+            # Overlap rather than cross-entropy: saturated cells would have no gradient, and most cells are empty.
+            return 1 - 2 * (p * wanted).sum(1) / (p + wanted).sum(1).clamp_min(1e-6)
+
+        return distance
+
+    def surprise(self, z: Tensor) -> Tensor:
+        return torch.ones_like(z[:, 0])
+
+    def restrict(self, z: Tensor) -> Tensor:
+        return z.clamp(0, 1)

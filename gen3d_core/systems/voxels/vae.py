@@ -1,0 +1,247 @@
+"""Voxel VAE.
+
+Brock, Lim, Ritchie and Weston, *Generative and Discriminative Voxel Modeling*, 2016. Four 3D convolutions and a fully
+connected layer, mirrored; it maximises the evidence lower bound
+
+    ELBO = E_q[log p(x|z)] - KL(q(z|x) || N(0, I))
+
+with a cross-entropy that weighs a missed full cell ``weight / (1 - weight)`` times a falsely filled one, because nearly
+all cells are empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...families import vae
+from ...nn.conv3d import nearest
+from ...representations import Voxels
+from ...run import Run
+from ...system import Asset, Batch, Loss, Noise, Stage, System, slerp
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the networks and weights of the loss.
+
+    Args:
+        channels: of the four convolutions.
+        strides: of the four convolutions. (1, 2, 1, 2) with kernels of 3 is the published network; (2, 2, 2, 2) with
+            kernels of 4 reaches a grid of 2^3, and is the one that two processor cores can train.
+        hidden: width of the fully connected layer.
+        latent: size of z.
+        weight: of full cells in the cross-entropy, in (0, 1).
+        kl: weight of the KL term beside the cross-entropy's sum over all cells.
+    """
+
+    channels: tuple[int, int, int, int] = (16, 32, 48, 64)
+    strides: tuple[int, int, int, int] = (2, 2, 2, 2)
+    hidden: int = 256
+    latent: int = 64
+    weight: float = 0.8
+    kl: float = 1.5
+
+
+RESOLUTION = 32
+ROUNDS = 12
+
+
+def _encoder(config: Config) -> tuple[nn.Sequential, int, int]:
+    """The convolutions, and the side and channels of what they put out."""
+    layers: list[nn.Module] = []
+    side, before = RESOLUTION, 1
+    for channels, stride in zip(config.channels, config.strides, strict=True):
+        strided = set(config.strides) == {2}
+        kernel, padding = (4, 1) if strided else (3, 1 if stride == 2 else 0)
+        layers += [nn.Conv3d(before, channels, kernel, stride, padding), nn.BatchNorm3d(channels), nn.ELU()]
+        side = (side + 2 * padding - kernel) // stride + 1
+        before = channels
+    return nn.Sequential(*layers), side, before
+
+
+class VoxelVAE(System):
+    """Encoder to mean and variance, decoder to 32^3 probabilities."""
+
+    Config = Config
+    output = Voxels
+    presets = {
+        "small": {},
+        "paper": {"channels": (8, 16, 32, 64), "strides": (1, 2, 1, 2), "hidden": 343, "latent": 100, "weight": 0.97},
+    }
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.network = Network(config)
+        # Weighing full cells more shifts the probabilities: where to cut is measured at the end of the training.
+        self.register_buffer("threshold", torch.tensor(0.5))
+
+    # Data
+
+    def prepare(self, asset: Asset, run: Run) -> Batch:
+        return {"voxels": torch.as_tensor(asset.voxels(RESOLUTION))[None]}
+
+    # Training
+
+    def stages(self) -> list[Stage]:
+        return [
+            Stage(
+                "vae",
+                (self.network,),
+                self._bound,
+                lambda network, parameters: torch.optim.Adam(parameters, lr=1e-3),
+                steps=6000,
+                batch_size=16,
+                average={self.network: 0.995},
+                finish=self._find_threshold,
+                cosine=True,
+            )
+        ]
+
+    def _bound(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
+        x = batch["voxels"].float()
+        mean, log_variance = self.network.encode(x)
+        z = vae.reparametrise(mean, log_variance, noise.randn(len(x), self.config.latent))
+        missed = vae.weighted_bernoulli(self.network.decode(z), x[:, 0], self.config.weight)
+        divergence = vae.kl_to_standard_normal(mean, log_variance)
+        yield self.network, (missed + self.config.kl * divergence).mean()
+
+    @torch.no_grad()
+    def _find_threshold(self, data: Batch, run: Run) -> None:
+        """The cut that gives the best intersection over union on the training set."""
+        cuts = torch.linspace(0.3, 0.95, 27)
+        common, union = torch.zeros(len(cuts)), torch.zeros(len(cuts))
+        for x in data["voxels"].split(32):
+            x = x.to(self.device)
+            p = self.network.decode(self.network.encode(x.float())[0]).sigmoid()
+            for i, cut in enumerate(cuts):
+                full = p >= cut
+                common[i] += (full & x[:, 0]).sum().cpu()
+                union[i] += (full | x[:, 0]).sum().cpu()
+        self.threshold.fill_(cuts[(common / union).argmax()])
+
+    # Abilities
+
+    def prior(self, run: Run) -> Tensor:
+        return run.randn(self.config.latent)
+
+    def decode(self, z: Tensor, run: Run) -> list[Voxels]:
+        with torch.no_grad():
+            return [Voxels(p, float(self.threshold)) for p in self.network.decode(z).sigmoid()]
+
+    def mix(self, a: Tensor, b: Tensor, t: float) -> Tensor:
+        return slerp(a, b, t)
+
+    def encode(self, assets: Sequence[Asset], run: Run) -> Tensor:
+        with torch.no_grad():
+            return self.network.encode(self._voxels(assets))[0]
+
+    def _voxels(self, assets: Sequence[Asset]) -> Tensor:
+        """With shape (B, 1, R, R, R), float."""
+        return torch.stack([torch.as_tensor(a.voxels(RESOLUTION)) for a in assets]).to(self.device).float()[:, None]
+
+    def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Voxels]:
+        """Alternates decoding, putting back what is given, and encoding; each seed draws its own posterior samples."""
+        given = self._voxels([partial])
+        mask = nearest(known.to(self.device), RESOLUTION)[None, None]
+        cut = float(self.threshold)
+        with torch.no_grad():
+            # Unknown cells start as the prior's own draw for each seed, so hypotheses differ where evidence is silent.
+            p = self.network.decode(run.randn(self.config.latent)).sigmoid()[:, None]
+            for i in run.track(range(ROUNDS)):
+                x = torch.where(mask, given, (p >= cut).float())
+                mean, log_variance = self.network.encode(x)
+                warmth = 1 - (i + 1) / ROUNDS
+                z = vae.reparametrise(mean, log_variance, warmth * run.randn(self.config.latent))
+                p = self.network.decode(z).sigmoid()[:, None]
+            # Given cells are kept to the letter.
+            p = torch.where(mask, torch.where(given > 0, p.clamp_min(cut + 0.5 * (1 - cut)), p.clamp_max(cut / 2)), p)
+        return [Voxels(one, cut) for one in p[:, 0]]
+
+    def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
+        """The negative evidence lower bound at the posterior's mean, in nats."""
+        with torch.no_grad():
+            x = self._voxels(assets)
+            mean, log_variance = self.network.encode(x)
+            missed = functional.binary_cross_entropy_with_logits(
+                self.network.decode(mean), x[:, 0], reduction="none"
+            ).flatten(1)
+            return missed.sum(1) + vae.kl_to_standard_normal(mean, log_variance)
+
+    def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
+        mask = nearest(known.to(self.device), RESOLUTION)
+        wanted = self._voxels([target])[0, 0][mask]
+
+        def distance(z: Tensor) -> Tensor:
+            logits = self.network.decode(z)[:, mask]
+            return vae.weighted_bernoulli(logits, wanted.expand_as(logits), self.config.weight) / len(wanted)
+
+        return distance
+
+    def surprise(self, z: Tensor) -> Tensor:
+        return z.pow(2).mean(1)
+
+    def restrict(self, z: Tensor) -> Tensor:
+        return z
+
+
+class Network(nn.Module):
+    """Both halves; they learn together."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.convolutions, side, channels = _encoder(config)
+        self.inward = nn.Sequential(nn.Linear(channels * side**3, config.hidden), nn.ELU())
+        self.posterior = nn.Linear(config.hidden, 2 * config.latent)
+        strided = set(config.strides) == {2}
+        # Published: the hidden layer is itself the seed of the decoder, 343 = 7^3 cells of one channel.
+        seed = channels if strided else 1
+        self.outward = nn.Sequential(
+            nn.Linear(config.latent, config.hidden), nn.ELU(), nn.Linear(config.hidden, seed * side**3), nn.ELU()
+        )
+        if not strided and config.hidden == side**3:
+            self.outward = nn.Sequential(nn.Linear(config.latent, config.hidden), nn.ELU())
+        self.seed = nn.Unflatten(1, (seed, side, side, side))
+        self.deconvolutions = _strided_decoder(config) if strided else _published_decoder(config)
+        nn.init.constant_(self.deconvolutions[-1].bias, -2.0)  # type: ignore[arg-type]  # most cells are empty
+
+    def encode(self, voxels: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of z, each with shape (B, L), of occupancies (B, 1, R, R, R)."""
+        # The published scaling of {0, 1} to {-1, 2}: full cells weigh more than empty ones.
+        hidden = self.inward(self.convolutions(3 * voxels - 1).flatten(1))
+        mean, log_variance = self.posterior(hidden).chunk(2, dim=1)
+        return mean, log_variance.clamp(-10, 4)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Logits with shape (B, R, R, R)."""
+        return self.deconvolutions(self.seed(self.outward(z)))[:, 0]
+
+
+def _strided_decoder(config: Config) -> nn.Sequential:
+    widths = [*reversed(config.channels)]
+    layers: list[nn.Module] = []
+    for a, b in zip(widths, widths[1:], strict=False):
+        layers += [nn.ConvTranspose3d(a, b, 4, 2, 1), nn.BatchNorm3d(b), nn.ELU()]
+    return nn.Sequential(*layers, nn.ConvTranspose3d(widths[-1], 1, 4, 2, 1))
+
+
+def _published_decoder(config: Config) -> nn.Sequential:
+    a, b, c, d = config.channels
+
+    def block(before: int, after: int, kernel: int, padding: int) -> list[nn.Module]:
+        return [nn.Conv3d(before, after, kernel, padding=padding), nn.BatchNorm3d(after), nn.ELU()]
+
+    return nn.Sequential(
+        *block(1, d, 3, 1),
+        nn.Upsample(scale_factor=2),
+        *block(d, c, 3, 1),
+        *block(c, b, 3, 1),
+        nn.Upsample(scale_factor=2),
+        *block(b, a, 4, 3),
+        nn.Conv3d(a, 1, 4, padding=2),
+    )

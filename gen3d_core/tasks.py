@@ -1,0 +1,195 @@
+"""Every verb of the artist, written once over the abilities of systems, with honest fallbacks.
+
+The panel, the command line and the tests see only these functions. Shapes come one at a time: each seed is computed by
+itself, so that a shape is the same to the bit whatever is asked for beside it, and can be shown as soon as it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .errors import BadRequest, Unsupported
+from .families import inversion
+from .representations import Representation
+from .run import Run
+from .system import Asset, Completes, Encodes, Fits, HasLatents, Samples, Scores, System, system_name
+
+#: Grid on which the fallbacks compare shapes.
+COMPARED_AT = 32
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a task gives back.
+
+    Args:
+        representation: the geometry.
+        seed: that it came from.
+        latent: with shape (L,), on the CPU; None where the system has no latents.
+        t: place between two shapes, where it is an interpolation.
+    """
+
+    representation: Representation
+    seed: int
+    latent: Tensor | None = None
+    t: float | None = None
+
+
+def sample(system: System, run: Run) -> Iterator[Shape]:
+    """New shapes, one per seed.
+
+    Raises:
+        Unsupported: the system cannot sample.
+    """
+    for one in run.each():
+        if isinstance(system, HasLatents):
+            latent = system.prior(one)
+            yield _decoded(system, latent, one)
+        elif isinstance(system, Samples):
+            yield Shape(system.sample(one)[0], one.seeds[0])
+        else:
+            raise _unsupported(system, "generate shapes")
+
+
+def decode(system: System, a: Tensor, b: Tensor, t: float, run: Run) -> Shape:
+    """The shape that lies the share ``t`` of the way from latent ``a`` to latent ``b``, each with shape (L,).
+
+    Raises:
+        Unsupported: the system has no latents.
+        BadRequest: a latent of another size.
+    """
+    if not isinstance(system, HasLatents):
+        raise _unsupported(system, "move between shapes")
+    _check_latents(system, a, b)
+    a, b = a.to(system.device)[None], b.to(system.device)[None]
+    # At the ends nothing is mixed, so that the slider's ends are the two shapes to the bit.
+    latent = a if t == 0 else b if t == 1 else system.mix(a, b, t)
+    return _decoded(system, latent, run, t)
+
+
+def interpolate(system: System, a: Tensor, b: Tensor, steps: int, run: Run) -> Iterator[Shape]:
+    """``steps`` shapes from latent ``a`` to latent ``b``, ends included.
+
+    Raises:
+        Unsupported, BadRequest: as :func:`decode`, or fewer than two steps.
+    """
+    if steps < 2:
+        raise BadRequest(f"An interpolation of {steps} steps has no two ends.", "Use at least 2 steps.")
+    for i in run.track(range(steps)):
+        yield decode(system, a, b, i / (steps - 1), run)
+
+
+def vary(system: System, latent: Tensor, amount: float, run: Run) -> Iterator[Shape]:
+    """Shapes near a given one, one per seed: the share ``amount`` of the way to a shape of the prior.
+
+    Raises:
+        Unsupported: the system has no latents.
+        BadRequest: a latent of another size, or an amount outside [0, 1].
+    """
+    if not 0 <= amount <= 1:
+        raise BadRequest(f"Amount {amount} is out of range; expected 0 to 1.", "Try 0.3.")
+    if not isinstance(system, HasLatents):
+        raise _unsupported(system, "vary shapes")
+    _check_latents(system, latent)
+    for one in run.each():
+        start = latent.to(system.device)[None]
+        yield _decoded(system, system.mix(start, system.prior(one), amount), one)
+
+
+def encode(system: System, asset: Asset, run: Run) -> Tensor:
+    """The latent of a given shape, with shape (L,): by the system's encoder, else by latent search.
+
+    Raises:
+        Unsupported: neither is possible.
+    """
+    if isinstance(system, Encodes):
+        return system.encode([asset], run)[0].cpu()
+    everything = torch.ones((COMPARED_AT,) * 3, dtype=torch.bool)
+    return _search(system, asset, everything, run)[0].cpu()
+
+
+def reconstruct(system: System, asset: Asset, run: Run) -> Shape:
+    """A given shape as the system sees it, with its latent.
+
+    Raises:
+        Unsupported: the system can neither encode nor search.
+    """
+    latent = encode(system, asset, run)
+    if not isinstance(system, HasLatents):
+        raise _unsupported(system, "reconstruct shapes")
+    return _decoded(system, latent.to(system.device)[None], run)
+
+
+def complete(system: System, partial: Asset, known: Tensor, run: Run) -> Iterator[Shape]:
+    """Completions of a given part, one per seed: the system's own way, else latent search on what is given.
+
+    Args:
+        partial: the given shape; what lies outside ``known`` does not count.
+        known: with shape (R, R, R), bool.
+
+    Raises:
+        Unsupported: neither is possible.
+        BadRequest: nothing is known.
+    """
+    if not known.any():
+        raise BadRequest("Nothing of the shape is kept.", "Keep a larger part, or use Generate.")
+    for one in run.each():
+        if isinstance(system, Completes):
+            yield Shape(system.complete(partial, known, one)[0], one.seeds[0])
+        else:
+            latent = _search(system, partial, known, one)
+            if not isinstance(system, HasLatents):
+                raise _unsupported(system, "complete shapes")
+            yield _decoded(system, latent, one)
+
+
+def score(system: System, assets: Sequence[Asset], run: Run) -> list[float]:
+    """How unusual each shape is, higher is more: the system's own score, else how badly it can be reproduced.
+
+    Raises:
+        Unsupported: neither is possible.
+    """
+    everything = torch.ones((COMPARED_AT,) * 3, dtype=torch.bool)
+    scores = []
+    for asset in run.track(assets):
+        if isinstance(system, Scores):
+            scores.append(float(system.score([asset], run)[0]))
+        elif isinstance(system, Fits):
+            latent = encode(system, asset, run).to(system.device)[None]
+            with torch.no_grad():
+                scores.append(float(system.misfit(asset, everything)(latent)[0]))
+        else:
+            raise _unsupported(system, "score shapes")
+    return scores
+
+
+def _decoded(system: HasLatents, latent: Tensor, run: Run, t: float | None = None) -> Shape:
+    return Shape(system.decode(latent, run)[0], run.seeds[0], latent[0].cpu(), t)
+
+
+def _search(system: System, target: Asset, known: Tensor, run: Run) -> Tensor:
+    """The latent (1, L) that fits ``target`` best where ``known``, from several draws of the prior."""
+    if not (isinstance(system, Fits) and isinstance(system, HasLatents)):
+        raise _unsupported(system, "take a given shape")
+    # Derived from the seed alone, so that other seeds find other completions.
+    starts = system.prior(Run([(run.seeds[0] * inversion.STARTS + i) % 2**63 for i in range(inversion.STARTS)], run.device))
+    return inversion.search(starts, system.misfit(target, known), system.surprise, system.restrict, run)
+
+
+def _check_latents(system: System, *latents: Tensor) -> None:
+    size = system.prior(Run([0], system.device)).shape[1] if isinstance(system, HasLatents) else 0
+    for latent in latents:
+        if latent.shape != (size,):
+            raise BadRequest(
+                f"This model's latents have {size} numbers; got {tuple(latent.shape)}.",
+                "Use shapes that were made by this model, or reconstruct them with it first.",
+            )
+
+
+def _unsupported(system: object, verb: str) -> Unsupported:
+    name = system_name(type(system)) if isinstance(system, System) else type(system).__name__
+    return Unsupported(f"The system {name} cannot {verb}.", "Choose another model.")

@@ -1,0 +1,191 @@
+"""What every system promises, checked on every system that is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gen3d_core import tasks, training, zoo
+from gen3d_core.data import catalogue
+from gen3d_core.errors import BadModel
+from gen3d_core.run import Cancelled, Run
+from gen3d_core.system import (
+    Encodes,
+    Features,
+    HasLatents,
+    Noise,
+    Samples,
+    Scores,
+    System,
+    discover,
+    find_system,
+    system_name,
+)
+
+SYSTEMS = discover()
+CHAIRS = [catalogue.make("chair", seed) for seed in range(6)]
+
+
+def build(name: str) -> System:
+    """The system at its small size, with reproducible weights, away from what an untrained network has in common."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return SYSTEMS[name].from_config(SYSTEMS[name].presets["small"]).eval().requires_grad_(False)
+
+
+def values(representation: Any) -> torch.Tensor:
+    """What a representation holds, as one tensor."""
+    if hasattr(representation, "values"):
+        return representation.values
+    points = torch.rand(500, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    return representation.distance(points)
+
+
+each = pytest.mark.parametrize("name", sorted(SYSTEMS))
+
+
+def test_discovery_finds_the_files_of_the_shelves() -> None:
+    shelves = Path(training.__file__).parent / "systems"
+    files = {f"{p.parent.name}.{p.stem}" for p in shelves.glob("*/*.py") if p.stem != "__init__"}
+    assert files == set(SYSTEMS)
+    for name in files:
+        assert system_name(find_system(name)) == name
+
+
+@each
+def test_same_seed_same_shape(name: str) -> None:
+    system = build(name)
+    first, again = ([values(s.representation) for s in tasks.sample(system, Run([5, 9]))] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], first[1])
+
+
+@each
+def test_a_shape_does_not_depend_on_its_companions(name: str) -> None:
+    system = build(name)
+    (alone,) = tasks.sample(system, Run([9]))
+    *_, last = tasks.sample(system, Run([1, 2, 9]))
+    assert torch.equal(values(alone.representation), values(last.representation))
+
+
+@each
+def test_sampling_leaves_the_global_generator_alone(name: str) -> None:
+    system = build(name)
+    before = torch.get_rng_state()
+    list(tasks.sample(system, Run([1])))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@each
+def test_cancel_is_seen(name: str) -> None:
+    system = build(name)
+    with pytest.raises(Cancelled):
+        for _ in tasks.sample(system, Run([1, 2, 3], on_progress=lambda fraction: fraction < 0.3)):
+            pass
+        # Sampling may be too quick to report within a shape: then the next shape's start must.
+        Run([1], on_progress=lambda fraction: False).report(0.5)
+
+
+@each
+def test_saved_and_loaded_is_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
+    system = build(name)
+    zoo.save(system, tmp_path / "model", title="t", licence="CC0-1.0", data="none", readme="# t\n")
+    from gen3d_core import cards
+
+    loaded = zoo.load(cards.read(tmp_path / "model"))
+    # Weights are stored in half precision: what is loaded must be exactly the rounded weights.
+    for (key, a), (_, b) in zip(system.state_dict().items(), loaded.state_dict().items(), strict=True):
+        assert torch.equal(a.half().float() if a.is_floating_point() else a, b), key
+    again = zoo.load(cards.read(tmp_path / "model"))
+    a, b = (next(tasks.sample(s, Run([4]))) for s in (loaded, again))
+    assert torch.equal(values(a.representation), values(b.representation))
+
+
+@each
+def test_unknown_configuration_is_refused(name: str) -> None:
+    with pytest.raises(BadModel, match="unknown keys: colour"):
+        SYSTEMS[name].from_config({"colour": 1})
+
+
+@each
+def test_every_parameter_learns_in_some_stage(name: str) -> None:
+    system = build(name)
+    data = training.prepare(system, CHAIRS[:4], Run([0]))
+    reached: set[str] = set()
+    for index, stage in enumerate(system.stages()):
+        system.eval().requires_grad_(False)
+        examples = stage.dataset(data, Run([0]))
+        for network in stage.trains:
+            network.train().requires_grad_(True)
+        system.zero_grad()
+        for network, loss in stage.losses(examples, Noise(index, torch.device("cpu"))):
+            assert any(network is trained for trained in stage.trains)
+            assert torch.isfinite(loss)
+            torch.autograd.backward(loss, inputs=list(network.parameters()), retain_graph=True)
+        reached |= {key for key, p in system.named_parameters() if p.grad is not None and bool((p.grad != 0).any())}
+    assert reached == {key for key, _ in system.named_parameters()}
+
+
+@each
+def test_can_sample(name: str) -> None:
+    assert isinstance(build(name), HasLatents | Samples)
+
+
+@each
+def test_ends_of_an_interpolation_are_the_shapes(name: str) -> None:
+    system = build(name)
+    if not isinstance(system, HasLatents):
+        pytest.skip("has no latents")
+    a, b = system.prior(Run([1, 2]))
+    shapes = list(tasks.interpolate(system, a, b, 3, Run([0])))
+    for shape, latent in ((shapes[0], a), (shapes[2], b)):
+        (alone,) = system.decode(latent[None], Run([0]))
+        assert torch.equal(values(alone), values(shape.representation))
+    middle = values(shapes[1].representation)
+    assert not torch.equal(middle, values(shapes[0].representation))
+    assert not torch.equal(middle, values(shapes[2].representation))
+
+
+@each
+def test_varying_by_nothing_changes_nothing_and_by_little_changes_little(name: str) -> None:
+    system = build(name)
+    if not isinstance(system, HasLatents):
+        pytest.skip("has no latents")
+    (latent,) = system.prior(Run([1]))
+    same, near, far = (next(tasks.vary(system, latent, amount, Run([8]))).latent for amount in (0.0, 0.2, 1.0))
+    assert same is not None and near is not None and far is not None
+    assert torch.allclose(same, latent, atol=1e-6)
+    assert 0 < (near - latent).norm() < (far - latent).norm()
+
+
+@each
+def test_abilities_give_what_they_promise(name: str) -> None:
+    system = build(name)
+    if isinstance(system, Encodes) and isinstance(system, HasLatents):
+        assert system.encode(CHAIRS[:2], Run([0, 1])).shape == system.prior(Run([0, 1])).shape
+    if isinstance(system, Scores):
+        assert torch.isfinite(system.score(CHAIRS[:2], Run([0, 1]))).all()
+    if isinstance(system, Features):
+        features = system.features(CHAIRS[:2], Run([0, 1]))
+        assert features.ndim == 2 and len(features) == 2 and not torch.equal(features[0], features[1])
+
+
+@each
+def test_completion_keeps_what_is_given(name: str) -> None:
+    """In the known half of the space, the completion has the given shape's own occupancy."""
+    system = build(name)
+    chair = CHAIRS[1]
+    known = torch.zeros((tasks.COMPARED_AT,) * 3, dtype=torch.bool)
+    known[:, :, : tasks.COMPARED_AT // 2] = True
+    (shape,) = tasks.complete(system, chair, known, Run([3]))
+    representation = shape.representation
+    if hasattr(representation, "occupied"):
+        found = representation.occupied[:, :, :14]  # type: ignore[attr-defined]
+        given = torch.as_tensor(chair.voxels(representation.resolution))[:, :, :14]  # type: ignore[attr-defined]
+    else:
+        found = representation.dense(32)[:, :, :14] < 0  # type: ignore[attr-defined]
+        given = torch.as_tensor(chair.voxels(32))[:, :, :14]
+    assert torch.equal(found, given)
