@@ -25,7 +25,7 @@ import subprocess
 import time
 import tomllib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,14 +61,20 @@ def say(text: str) -> None:
     print(f"== {text}", flush=True)
 
 
-def run(command: Sequence[str | Path], failure: str) -> None:
+def run(command: Sequence[str | Path], failure: str, variables: Mapping[str, str] | None = None) -> None:
     """Runs a command in the checkout, its output shown as it comes.
 
+    Args:
+        command: program and arguments.
+        failure: what it means when it does not succeed.
+        variables: of the environment, on top of those that are there.
+
     Raises:
-        BuildError: it cannot be started or did not succeed; ``failure`` says what that means.
+        BuildError: it cannot be started or did not succeed.
     """
     try:
-        code = subprocess.run([str(part) for part in command], cwd=ROOT, check=False).returncode
+        words = [str(part) for part in command]
+        code = subprocess.run(words, cwd=ROOT, env={**os.environ, **(variables or {})}, check=False).returncode
     except OSError as error:
         raise BuildError(f"{failure} ({error})") from error
     if code != 0:
@@ -348,10 +354,11 @@ def validate(path: Path, torch: str = "") -> None:
     Raises:
         BuildError: there is no Blender, or it finds fault.
     """
-    failure = f"Blender does not accept {path.name}. Its reasons are above."
     if blender := os.environ.get("BLENDER"):
         say(f"Validating with {blender}.")
-        run([blender, "--command", "extension", "validate", path], failure)
+        # One that install_blender.sh made has a file system of its own: it has to be shown the folder of the zip.
+        shared = ":".join(filter(None, (os.environ.get("GEN3D_BIND"), str(path.parent))))
+        run([blender, "--command", "extension", "validate", path], rejection(path), {"GEN3D_BIND": shared})
         return
     try:
         python = MAIN.ensure(torch)
@@ -360,13 +367,33 @@ def validate(path: Path, torch: str = "") -> None:
             f"{path.name} is built, but there is no Blender here to validate it: {error} Or set BLENDER to the path of "
             "a Blender, or leave the validation out with --no-validate."
         ) from error
-    libraries = MAIN.folder / "Lib" if os.name == "nt" else MAIN.folder / "lib"
-    scripts = next(libraries.rglob("bpy/*/scripts/addons_core/bl_pkg/cli/blender_ext.py")).parents[3]
-    say("Validating with the Blender in .venv.")
+    validate_with_module(path, python)
+
+
+def validate_with_module(path: Path, python: Path) -> None:
+    """Lets the validator that comes with Blender as a Python module judge the zip.
+
+    Args:
+        path: of the zip.
+        python: that has the module.
+
+    Raises:
+        BuildError: the module is not there, or it finds fault.
+    """
+    code = "import importlib.util; print(*importlib.util.find_spec('bpy').submodule_search_locations)"
+    probe = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    validators = sorted(Path(probe.stdout.strip()).glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    if probe.returncode != 0 or not validators:
+        raise BuildError(f"{python} has no Blender as a Python module (bpy). Choose one that has.")
     # The list of tags that Blender's own command enforces; the bare script would accept any.
-    tags = scripts / "modules" / "_bpy_internal" / "extensions" / "tags.py"
-    validator = scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
-    run([python, validator, "validate", "--valid-tags", tags, path], failure)
+    tags = validators[0].parents[3] / "modules" / "_bpy_internal" / "extensions" / "tags.py"
+    say(f"Validating with the Blender of {python}.")
+    run([python, validators[0], "validate", "--valid-tags", tags, path], rejection(path))
+
+
+def rejection(path: Path) -> str:
+    """What to say when Blender finds fault with a zip."""
+    return f"Blender does not accept {path.name}. Its reasons are above."
 
 
 # Commands -----------------------------------------------------------------------------------------------------------

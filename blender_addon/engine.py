@@ -23,7 +23,7 @@ LOG_TAIL_BYTES = 4000
 
 #: What the engine imports, as far as pip calls it otherwise.
 PIP_NAMES = {"skimage": "scikit-image", "igl": "libigl"}
-PACKAGES = ("torch", "numpy", "scipy", "skimage", "igl", "trimesh", "safetensors", "psutil", "fast_simplification")
+PACKAGES = ("torch", "numpy", "scipy", "skimage", "igl", "trimesh", "safetensors", "psutil")
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ class Engine:
         self.stop()
         details = self.log_tail()
         if not was_ready:
-            missing = re.findall(r"No module named '?(\w+)", details)
+            missing = re.findall(r"(?:No module named '?|cannot import )(\w+)", details)
             if missing and missing[-1] != "gen3d_core":
                 return lacking(settings, PACKAGES)
             return EngineError(

@@ -48,7 +48,10 @@ class Job:
         """The progress, 0 to 1."""
         if self.finish:
             return 1.0
-        return self.step.begin + (self.step.end - self.step.begin) * self.call.fraction
+        # What is there already is progress, too.
+        shapes = len(self.step.options.get("seeds", ())) or 1
+        fraction = max(self.call.fraction, min(len(self.call.results) / shapes, 1.0))
+        return self.step.begin + (self.step.end - self.step.begin) * fraction
 
     @property
     def text(self) -> str:

@@ -73,7 +73,8 @@ def icon(card: Card) -> int:
     """The picture of a model, as Blender numbers icons."""
     global _previews
     if bpy.app.background or not card.preview.exists():
-        return UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items["MESH_ICOSPHERE"].value
+        layout: Any = UILayout.bl_rna
+        return layout.functions["prop"].parameters["icon"].enum_items["MESH_ICOSPHERE"].value
     if _previews is None:
         _previews = bpy.utils.previews.new()
     name = str(card.preview)

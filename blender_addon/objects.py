@@ -154,6 +154,7 @@ def surface(obj: Object) -> Surface:
     graph = bpy.context.evaluated_depsgraph_get()
     evaluated = obj.evaluated_get(graph)
     mesh = evaluated.to_mesh()
+    assert mesh is not None
     try:
         mesh.calc_loop_triangles()
         vertices = np.empty(len(mesh.vertices) * 3, dtype=np.float32)
@@ -325,6 +326,8 @@ def _show(where: Target, scene: Scene, created: Sequence[Object]) -> None:
         collection = scene.collection
     for obj in created:
         collection.objects.link(obj)
+    # Until then it does not know its new objects.
+    view_layer.update()
     visible = [obj for obj in created if view_layer.objects.get(obj.name) == obj]
     for obj in view_layer.objects:
         obj.select_set(obj in visible, view_layer=view_layer)

@@ -3,17 +3,13 @@
 # The stubs know sets of literals only.
 # pyright: reportIncompatibleVariableOverride=false
 
-import textwrap
 from typing import Any, ClassVar
 
-import bpy
 from bpy.types import Context, Panel, UILayout
 
 from . import jobs, models, objects, slider
 from .status import status
-
-#: Average width of a letter of Blender's interface, in pixels at a scale of 1.
-LETTER_PIXELS = 6.6
+from .text import draw_text, letters
 
 
 class Tab:
@@ -36,7 +32,7 @@ class GEN3D_PT_generate(Tab, Panel):  # noqa: N801 - Blender's rule for names
         _draw_error(layout, context)
         cards = models.listing()
         if not cards:
-            draw_text(layout, "There are no models. Name a folder of them in the preferences.", _letters(context))
+            draw_text(layout, "There are no models. Name a folder of them in the preferences.", letters(context))
             layout.operator("gen3d.open_preferences", icon="PREFERENCES")
             return
         _draw_model(layout, context, settings)
@@ -46,12 +42,15 @@ class GEN3D_PT_generate(Tab, Panel):  # noqa: N801 - Blender's rule for names
         row.prop(settings, "seed")
         row.operator("gen3d.new_seed", text="", icon="FILE_REFRESH")
         layout.row().prop(settings, "resolution", expand=True)
-        if jobs.active():
-            _draw_jobs(layout)
-        else:
-            button = layout.column()
-            button.scale_y = 1.5
-            button.operator("gen3d.generate", icon="ADD")
+        # The bar takes the place of the button, so that nothing jumps when a task begins or ends.
+        place = layout.column(align=True)
+        place.scale_y = 1.5
+        for job in jobs.active():
+            row = place.row(align=True)
+            row.progress(factor=job.fraction, text=job.text)
+            row.operator("gen3d.cancel", text="", icon="X")
+        if not jobs.active():
+            place.operator("gen3d.generate", icon="ADD")
 
 
 class GEN3D_PT_options(Tab, Panel):  # noqa: N801
@@ -90,7 +89,7 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
             column.prop(group, "faces")
             note = status.notes.get(obj.session_uid)
             if note:
-                draw_text(layout, note, _letters(context), "INFO")
+                draw_text(layout, note, letters(context), "INFO")
             layout.operator("gen3d.regenerate", icon="FILE_REFRESH")
             layout.separator()
         layout.operator("gen3d.interpolate", icon="ARROW_LEFTRIGHT")
@@ -117,13 +116,6 @@ class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
         layout.operator("gen3d.reconstruct", icon="MOD_REMESH")
 
 
-def draw_text(layout: UILayout, text: str, letters: int, icon: str = "NONE") -> None:
-    """A sentence, in as many lines as it takes."""
-    column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(text, max(letters, 16))):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE")  # pyright: ignore[reportArgumentType]
-
-
 def _draw_model(layout: UILayout, context: Context, settings: Any) -> None:
     card = models.find(settings.model)
     column = layout.column()
@@ -133,15 +125,8 @@ def _draw_model(layout: UILayout, context: Context, settings: Any) -> None:
     facts = column.column(align=True)
     facts.active = False
     facts.scale_y = 0.8
-    draw_text(facts, card.data, _letters(context))
-    draw_text(facts, f"Weights: {card.licence}", _letters(context))
-
-
-def _draw_jobs(layout: UILayout) -> None:
-    column = layout.column(align=True)
-    for job in jobs.active():
-        column.progress(factor=job.fraction, text=job.text)
-    column.operator("gen3d.cancel", icon="X")
+    draw_text(facts, card.data, letters(context))
+    draw_text(facts, f"Weights: {card.licence}", letters(context))
 
 
 def _draw_error(layout: UILayout, context: Context) -> None:
@@ -150,9 +135,9 @@ def _draw_error(layout: UILayout, context: Context) -> None:
         return
     box = layout.box().column()
     row = box.row()
-    draw_text(row, error.message, _letters(context) - 8, "ERROR")
+    draw_text(row, error.message, letters(context) - 8, "ERROR")
     row.operator("gen3d.dismiss", text="", icon="X", emboss=False)
-    draw_text(box, error.remedy, _letters(context) - 4)
+    draw_text(box, error.remedy, letters(context) - 4)
     row = box.row()
     if error.kind == "engine":
         row.operator("gen3d.open_preferences", icon="PREFERENCES")
@@ -169,12 +154,6 @@ def _split(panel: Panel) -> UILayout:
 
 def _settings(context: Context) -> Any:
     return context.scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def _letters(context: Context) -> int:
-    """How many letters a line of the sidebar holds."""
-    width = context.region.width if context.region else 300
-    return int(width / (bpy.context.preferences.system.ui_scale * LETTER_PIXELS)) - 6
 
 
 CLASSES = (GEN3D_PT_generate, GEN3D_PT_options, GEN3D_PT_shape, GEN3D_PT_complete)

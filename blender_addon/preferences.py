@@ -13,6 +13,7 @@ from bpy.types import AddonPreferences, Context, UILayout
 from . import extension
 from .engine import Settings
 from .status import status
+from .text import draw_text
 
 #: Names the engine's Python where the preferences do not.
 ENVIRONMENT = "GEN3D_PYTHON"
@@ -73,8 +74,6 @@ class Gen3DPreferences(AddonPreferences):
 
 
 def _draw_verdict(layout: UILayout) -> None:
-    from .panels import draw_text
-
     verdict = status.verdict
     if verdict is None:
         return

@@ -48,7 +48,7 @@ def generate(model: str, seeds: Sequence[int], quality: Quality) -> Verb:
     where = objects.target(bpy.context)
     results = yield Step("sample", str(card.folder), {"seeds": list(seeds), **quality.options()})
     memory = _memory("sample", card, quality)
-    names = [f"{card.title} {result.values['seed']}" for result in results]
+    names = [f"{_short(card)} {result.values['seed']}" for result in results]
     return lambda: objects.in_row(where, results, memory, names)
 
 
@@ -202,6 +202,11 @@ def _memory(task: str, card: Card, quality: Quality) -> Memory:
         faces=quality.faces,
         debris=quality.debris,
     )
+
+
+def _short(card: Card) -> str:
+    """A model's title without what it says in brackets about how it was made."""
+    return card.title.partition(" (")[0]
 
 
 def _same_version(memory: Memory) -> Card:

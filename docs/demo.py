@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -88,17 +89,24 @@ def export(things: Sequence[Object], folder: Path, name: str) -> None:
         thing.location = (0.0, 0.0, 0.0)
         bpy.ops.object.select_all(action="DESELECT")
         thing.select_set(True)
-        bpy.ops.export_scene.gltf(filepath=str(folder / f"{name}-{number}.glb"), use_selection=True)
+        path = folder / f"{name}-{number}.glb"
+        bpy.ops.export_scene.gltf(filepath=str(path), use_selection=True, export_loglevel=logging.WARNING)
         thing.location = place
 
 
-def show(extension: Path, out: Path, model: str, samples: int) -> None:
-    """Makes the chairs, the scene and the picture."""
+def show(api: ModuleType, out: Path, model: str, samples: int) -> None:
+    """Makes the chairs, the scene and the picture.
+
+    Args:
+        api: the extension's Python interface.
+        out: folder for what is written.
+        model: id of a model; empty for the default.
+        samples: light paths per pixel.
+    """
     import bpy
     import studio
 
     started = time.monotonic()
-    api = install(extension)
     studio.empty()
     say(f"Six chairs at {RESOLUTION} samples a side, seeds {', '.join(map(str, SEEDS))}")
     generated = api.generate(model, seeds=SEEDS, resolution=RESOLUTION)
@@ -132,7 +140,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="gen3d-demo-") as resources:
         # Blender reads it when it starts, which is when bpy is imported: the user's own settings are not touched.
         os.environ["BLENDER_USER_RESOURCES"] = resources
-        show(options.extension.resolve(), out, options.model, options.samples)
+        api = install(options.extension.resolve())
+        errors = importlib.import_module(f"{MODULE}.gen3d_core.errors")
+        try:
+            show(api, out, options.model, options.samples)
+        except errors.Gen3DError as error:
+            print(f"demo.py: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -5,6 +5,7 @@ It knows nothing of where the objects come from; it needs Blender objects that s
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -26,9 +27,12 @@ NEW = "#E2583E"
 INK = "#6B6258"
 
 #: Where the rows stand: distance from the front and height of their steps, in Blender's units.
-FLOOR, MIDDLE, BACK = (0.0, 0.0), (1.45, 0.52), (2.85, 1.04)
-STEP_DEPTH = 1.3
-STEP_WIDTH = 7.9
+FLOOR, MIDDLE, BACK = (0.0, 0.0), (1.4, 0.62), (2.75, 1.24)
+STEP_DEPTH = 1.25
+STEP_WIDTH = 8.1
+#: The middle of the rows, and where the lettering beside each begins: one column as the camera sees it.
+CENTRE = 0.6
+LETTERS = {FLOOR: -3.3, MIDDLE: -3.53, BACK: -3.76}
 TURN = math.radians(-28)
 
 
@@ -92,11 +96,11 @@ def compose(
         mark_new(thing, cut)
         dress(thing, made)
     front = [whole, cut, *completed]
-    line_up(generated, BACK, 1.25)
-    line_up(row, MIDDLE, 1.08)
-    line_up(front, FLOOR, 1.22)
-    for text, x, place in (("generate", -3.8, BACK), ("interpolate", -3.45, MIDDLE), ("complete", -3.1, FLOOR)):
-        letter(text, x, place, 0.2, "LEFT")
+    line_up(generated, BACK, 1.1)
+    line_up(row, MIDDLE, 0.92)
+    line_up(front, FLOOR, 1.1)
+    for text, place in (("GENERATE", BACK), ("INTERPOLATE", MIDDLE), ("COMPLETE", FLOOR)):
+        letter(text, place)
     for things, name in ((generated, "Generated"), (row, "Interpolated"), (front, "Completed")):
         gather(things, name)
 
@@ -120,10 +124,10 @@ def stand(thing: bpy.types.Object, x: float, place: tuple[float, float], turn: f
     thing.location = (x - middle.x, place[0] - middle.y, place[1] - low.z)
 
 
-def line_up(objects: Sequence[bpy.types.Object], place: tuple[float, float], spacing: float, centre: float = 0) -> None:
+def line_up(objects: Sequence[bpy.types.Object], place: tuple[float, float], spacing: float) -> None:
     """Stands objects side by side on a step."""
     for index, thing in enumerate(objects):
-        stand(thing, centre + (index - (len(objects) - 1) / 2) * spacing, place)
+        stand(thing, CENTRE + (index - (len(objects) - 1) / 2) * spacing, place)
 
 
 # Materials ----------------------------------------------------------------------------------------------------------
@@ -191,8 +195,8 @@ def grown(name: str, colour: Colour) -> bpy.types.Material:
     share = nodes.new("ShaderNodeAttribute")
     share.attribute_name = "new"
     edge = nodes.new("ShaderNodeMapRange")
-    edge.inputs["From Min"].default_value = 0.012
-    edge.inputs["From Max"].default_value = 0.018
+    edge.inputs["From Min"].default_value = 0.03
+    edge.inputs["From Max"].default_value = 0.045
     mix = nodes.new("ShaderNodeMix")
     mix.data_type = "RGBA"
     kept = shader.inputs["Base Color"].links[0].from_socket
@@ -235,23 +239,23 @@ def furnish() -> None:
     bpy.context.scene.world = world
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     camera.data.lens = 70
-    camera.location = (0.0, -13.3, 6.3)
-    _look(camera, (0.0, 1.05, 0.78))
+    camera.location = (0.0, -13.2, 6.4)
+    _look(camera, (0.0, 1.05, 0.98))
     target.objects.link(camera)
     bpy.context.scene.camera = camera
 
 
-def letter(text: str, x: float, place: tuple[float, float], size: float, align: str = "CENTER") -> None:
-    """Letters that stand on the front edge of a step, leaning back a little."""
+def letter(text: str, place: tuple[float, float]) -> None:
+    """Letters that stand at the left of a step, leaning back a little."""
     curve = bpy.data.curves.new(text, "FONT")
     curve.body = text
-    curve.size = size
-    curve.align_x = align
+    curve.size = 0.145
+    curve.space_character = 1.12
     curve.extrude = 0.01
     curve.bevel_depth = 0.001
     curve.materials.append(bpy.data.materials.get("Ink") or paint("Ink", linear(INK), roughness=0.7, coat=0.0))
     thing = bpy.data.objects.new(text, curve)
-    thing.location = (x, place[0] - STEP_DEPTH / 2 + 0.06, place[1])
+    thing.location = (LETTERS[place], place[0] - 0.2, place[1])
     thing.rotation_euler = (math.radians(72), 0.0, 0.0)
     bpy.data.collections["Studio"].objects.link(thing)
 
@@ -294,7 +298,7 @@ def _backdrop(target: bpy.types.Collection, material: bpy.types.Material) -> Non
     z = np.concatenate([[0.0], radius - radius * np.cos(turns), [height]])
     builder = bmesh.new()
     rows = [[builder.verts.new((x, *point)) for x in (-half_width, half_width)] for point in zip(y, z, strict=True)]
-    for near, far in zip(rows, rows[1:], strict=False):
+    for near, far in itertools.pairwise(rows):
         builder.faces.new((near[0], near[1], far[1], far[0]))
     _link(target, "Backdrop", builder, material)
 

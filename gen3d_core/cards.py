@@ -1,7 +1,7 @@
 """Model cards: what is in the zoo, read without torch.
 
-A model is a folder as on a model hub: ``config.json`` (the facts), ``model.safetensors`` (the weights), ``README.md`` (the
-card for people) and ``preview.png``.
+A model is a folder as on a model hub: ``config.json`` (the facts), ``model.safetensors`` (the weights), ``README.md``
+(the card for people) and ``preview.png``.
 """
 
 from __future__ import annotations
@@ -96,8 +96,10 @@ def read(folder: Path) -> Card:
         raise BadModel(f"The card {path} cannot be read: {error}.", "Restore or reinstall the model.") from error
     known = {f.name for f in fields(Card)} - {"folder", "id"}
     needed = known - {"rank"}
-    if not isinstance(values, dict) or (wrong := (needed - set(values)) | (set(values) - known - {"id"})):
-        wrong = wrong if isinstance(values, dict) else needed
+    wrong = needed
+    if isinstance(values, dict):
+        wrong = (needed - set(values)) | (set(values) - known - {"id"})
+    if wrong:
         raise BadModel(
             f"The card {path} has missing or unknown entries: {', '.join(sorted(wrong))}.",
             "Restore or reinstall the model.",
@@ -116,16 +118,26 @@ def zoos(extra: Sequence[Path] = ()) -> list[Path]:
 
 
 def listing(extra: Sequence[Path] = ()) -> list[Card]:
-    """Every model, best first; folders that are not models are passed over, and the first of two of one name counts.
+    """Every usable model, best first; the first of two of one name counts. See :func:`damaged` for the others."""
+    return sorted((card for card in _all(extra) if isinstance(card, Card)), key=lambda card: (card.rank, card.id))
 
-    Raises:
-        BadModel: a model's card cannot be used.
-    """
-    found: dict[str, Card] = {}
+
+def damaged(extra: Sequence[Path] = ()) -> list[BadModel]:
+    """What is wrong with the models that cannot be listed."""
+    return [problem for problem in _all(extra) if isinstance(problem, BadModel)]
+
+
+def _all(extra: Sequence[Path]) -> list[Card | BadModel]:
+    """Each model's card, or why it cannot be used; folders that are not models are passed over."""
+    found: dict[str, Card | BadModel] = {}
     for zoo in zoos(extra):
         for path in sorted(zoo.glob(f"*/{CONFIG}")):
-            found.setdefault(path.parent.name, read(path.parent))
-    return sorted(found.values(), key=lambda card: (card.rank, card.id))
+            if path.parent.name not in found:
+                try:
+                    found[path.parent.name] = read(path.parent)
+                except BadModel as problem:
+                    found[path.parent.name] = problem
+    return list(found.values())
 
 
 def find(name: str, extra: Sequence[Path] = ()) -> Card:

@@ -23,6 +23,7 @@ def require_grid(resolution: int) -> None:
     if needed > SHARE * available:
         largest = int((SHARE * available / BYTES_PER_CELL) ** (1 / 3)) // 8 * 8
         raise OutOfMemory(
-            f"Resolution {resolution} needs about {needed / 2**30:.0f} GiB of memory; {available / 2**30:.1f} GiB are free.",
+            f"Resolution {resolution} needs about {needed / 2**30:.0f} GiB of memory; "
+            f"{available / 2**30:.1f} GiB are free.",
             f"Choose a resolution of at most {max(largest, 8)}.",
         )

@@ -1,7 +1,7 @@
 """The messages between an interface and the engine: framed JSON and raw arrays over a pipe.
 
-A frame is ``G3D1``, the header's length (4 bytes) and the payload's (8 bytes), little-endian, then the header (JSON) and
-the payload (the arrays' bytes, one after the other). Standard library and NumPy only: Blender imports this module.
+A frame is ``G3D1``, the header's length (4 bytes) and the payload's (8 bytes), little-endian, then the header (JSON)
+and the payload (the arrays' bytes, one after the other). Standard library and NumPy only: Blender imports this module.
 """
 
 from __future__ import annotations

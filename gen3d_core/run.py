@@ -12,11 +12,10 @@ from torch import Tensor
 
 from .errors import BadRequest
 
-
 T = TypeVar("T")
 
 
-class Cancelled(Exception):  # noqa: N818 - a request of the user, not an error
+class Cancelled(Exception):
     """The user asked to stop."""
 
 
@@ -103,9 +102,15 @@ class Run:
             self._start, self._width = outer
 
     def each(self) -> Iterator[Run]:
-        """One run per seed, in order, each filling its share of the progress. Their generators are fresh."""
+        """One run per seed, in order, each filling its share of the progress, with fresh generators.
+
+        Raises:
+            Cancelled: the user asked to stop.
+        """
         for i, seed in enumerate(self.seeds):
             with self.span(i / len(self.seeds), (i + 1) / len(self.seeds)):
+                self.report(0.0)
                 one = Run([seed], self.device, self.on_progress)
                 one._start, one._width = self._start, self._width
                 yield one
+        self.report(1.0)

@@ -260,7 +260,7 @@ def lerp(a: Tensor, b: Tensor, t: float) -> Tensor:
 
 
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """The great-circle way from ``a`` to ``b``, each with shape (B, L): keeps the typical length of Gaussian latents."""
+    """The great-circle way from ``a`` to ``b``, each with shape (B, L): keeps Gaussian latents as long as they are."""
     unit_a, unit_b = (v / v.norm(dim=-1, keepdim=True).clamp_min(1e-12) for v in (a, b))
     angle = (unit_a * unit_b).sum(-1, keepdim=True).clamp(-1, 1).acos()
     sine = angle.sin()
@@ -311,4 +311,3 @@ def _exists(path: str) -> bool:
         return importlib.util.find_spec(path) is not None
     except ModuleNotFoundError:
         return False
-

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from .errors import BadRequest, Unsupported
 from .families import inversion
-from .representations import Representation
+from .nn.conv3d import nearest
+from .representations import Field, Representation, Voxels
 from .run import Run
 from .system import Asset, Completes, Encodes, Fits, HasLatents, Samples, Scores, System, system_name
 
@@ -144,7 +145,7 @@ def complete(system: System, partial: Asset, known: Tensor, run: Run) -> Iterato
             latent = _search(system, partial, known, one)
             if not isinstance(system, HasLatents):
                 raise _unsupported(system, "complete shapes")
-            yield _decoded(system, latent, one)
+            yield Shape(_kept(system.decode(latent, one)[0], partial, known), one.seeds[0])
 
 
 def score(system: System, assets: Sequence[Asset], run: Run) -> list[float]:
@@ -176,8 +177,17 @@ def _search(system: System, target: Asset, known: Tensor, run: Run) -> Tensor:
     if not (isinstance(system, Fits) and isinstance(system, HasLatents)):
         raise _unsupported(system, "take a given shape")
     # Derived from the seed alone, so that other seeds find other completions.
-    starts = system.prior(Run([(run.seeds[0] * inversion.STARTS + i) % 2**63 for i in range(inversion.STARTS)], run.device))
+    starts = system.prior(
+        Run([(run.seeds[0] * inversion.STARTS + i) % 2**63 for i in range(inversion.STARTS)], run.device)
+    )
     return inversion.search(starts, system.misfit(target, known), system.surprise, system.restrict, run)
+
+
+def _kept(found: Representation, given: Asset, known: Tensor) -> Representation:
+    """What was found, with what is given put back to the letter."""
+    if isinstance(found, Voxels):
+        return found.keep(given, nearest(known, found.resolution))
+    return found.keep(given, known) if isinstance(found, Field) else found
 
 
 def _check_latents(system: System, *latents: Tensor) -> None:

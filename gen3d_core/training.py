@@ -37,7 +37,7 @@ class Plan:
         seed: of everything random.
         steps: by stage, where it differs from the system's own number.
         batch_size: shapes a step, over all processes; None is each stage's own.
-        precision: ``no`` (float32), ``bf16`` or ``fp16``.
+        precision: ``no`` (float32) or ``bf16``.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         checkpoint_seconds: time between checkpoints.
     """
@@ -239,8 +239,15 @@ class _Training:
 
     def _fingerprint(self) -> str:
         """What must be equal for a checkpoint to be continued."""
-        parts = [type(self.system).__module__, repr(self.system.config), str(self.plan.seed), repr(self.plan.batch_size)]
-        parts += [self.plan.precision, repr(sorted(self.steps.items()))]
+        parts = [
+            type(self.system).__module__,
+            repr(self.system.config),
+            str(self.plan.seed),
+            repr(self.plan.batch_size),
+        ]
+        # A stage whose rate does not depend on its length may be made longer later; the others may not.
+        scheduled = {stage.name: self.steps[stage.name] for stage in self.stages if stage.cosine}
+        parts += [self.plan.precision, repr(sorted(scheduled.items()))]
         digest = hashlib.sha256("\n".join(parts).encode())
         for key, value in sorted(self.data.items()):
             digest.update(f"{key}{tuple(value.shape)}{value.dtype}{float(value.float().mean()):.6g}".encode())

@@ -389,4 +389,3 @@ def _latents(request: Request, *names: str) -> list[Tensor]:
     import torch
 
     return [torch.from_numpy(_array(request, name, np.float32, (-1,))) for name in names]
-

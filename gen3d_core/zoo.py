@@ -35,9 +35,10 @@ def verify(card: Card) -> None:
     if not path.exists():
         raise BadModel(f"The model '{card.id}' has no weights file {WEIGHTS}.", "Restore or reinstall the model.")
     with path.open("rb") as file:
-        start = file.read(4)
-    # A pickle protocol mark or a zip archive, in which torch keeps pickles: loading one would run its code.
-    if start[:1] == b"\x80" or start == b"PK\x03\x04":
+        start = file.read(9)
+    # A pickle protocol mark or a zip archive, in which torch keeps pickles: loading one would run its code. A
+    # safetensors file starts with the length of its header, which can look like either, and goes on with a brace.
+    if start[8:] != b"{" and (start[:1] == b"\x80" or start[:4] == b"PK\x03\x04"):
         raise BadModel(
             f"The weights of '{card.id}' are a pickle, which could run code; expected safetensors.",
             "Use a model from a source you trust that ships safetensors.",
@@ -70,7 +71,9 @@ def load(card: Card, device: torch.device | None = None) -> System:
         ) from error
     try:
         weights = load_file(card.weights)
-        system.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in weights.items()})
+        system.load_state_dict(
+            {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
+        )
     except (SafetensorError, RuntimeError) as error:
         raise BadModel(
             f"The weights of '{card.id}' do not fit the system {card.system}.",

@@ -12,6 +12,6 @@ import torch
 def _few_threads() -> Iterator[None]:
     """The same number of threads everywhere: sums depend on how they are split."""
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)

@@ -54,7 +54,9 @@ def test_round_trip_of_special_numbers() -> None:
 
 
 def test_strided_and_foreign_byte_order_arrays_keep_their_values() -> None:
-    sent = message(strided=np.arange(24.0).reshape(4, 6)[::2, ::-3], big=np.arange(5, dtype=">f4"), f=np.ones((2, 3), order="F"))
+    sent = message(
+        strided=np.arange(24.0).reshape(4, 6)[::2, ::-3], big=np.arange(5, dtype=">f4"), f=np.ones((2, 3), order="F")
+    )
     assert_same(sent, protocol.read(io.BytesIO(protocol.pack(sent))))
 
 
@@ -163,7 +165,9 @@ def test_an_error_becomes_an_event_with_all_its_parts() -> None:
 
 
 def test_only_the_last_events_are_final() -> None:
-    assert [kind for kind in ("ready", "progress", "result", "done", "error", "cancelled") if Event("", kind).final] == [
+    assert [
+        kind for kind in ("ready", "progress", "result", "done", "error", "cancelled") if Event("", kind).final
+    ] == [
         "done",
         "error",
         "cancelled",

@@ -33,7 +33,8 @@ class Engine:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=package
         )
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
         ready = self.next()
         assert ready.kind == "ready"
@@ -82,7 +83,9 @@ def results(events: list[Event]) -> list[Event]:
 
 def test_hello(engine: Engine) -> None:
     (done,) = engine.ask("hello", model="")
-    assert done.values["missing"] == [] and done.values["torch"] and done.values["device"] == "cpu"
+    assert done.values["missing"] == []
+    assert done.values["torch"]
+    assert done.values["device"] == "cpu"
 
 
 def test_sample_gives_closed_meshes_with_their_edges_and_latents(engine: Engine) -> None:
@@ -133,7 +136,9 @@ def test_completion_of_a_closed_mesh_asks_for_a_box(engine: Engine) -> None:
     (made,) = results(engine.ask("sample", seeds=[1], resolution=32))
     arrays = {"vertices": made.arrays["vertices"], "faces": made.arrays["faces"]}
     error = engine.ask("complete", arrays=arrays, seeds=[1], resolution=32)[-1]
-    assert error.kind == "error" and "closed" in error.values["message"] and "box" in error.values["remedy"]
+    assert error.kind == "error"
+    assert "closed" in error.values["message"]
+    assert "box" in error.values["remedy"]
     box = [[-0.5, -0.5, 0.0], [0.5, 0.5, 0.5]]
     assert results(engine.ask("complete", arrays=arrays, seeds=[1], box=box, resolution=32))
 
@@ -155,7 +160,9 @@ def test_bad_requests_end_with_one_sentence(
 ) -> None:
     events = engine.ask(task, model, **options)
     assert [event.kind for event in events] == ["error"]
-    assert events[0].values["kind"] == kind and word in events[0].values["message"] and events[0].values["remedy"]
+    assert events[0].values["kind"] == kind
+    assert word in events[0].values["message"]
+    assert events[0].values["remedy"]
 
 
 def test_meshes_without_faces_and_with_bad_numbers(engine: Engine) -> None:
@@ -207,7 +214,8 @@ def test_garbage_ends_the_process_with_an_error() -> None:
     engine.stdin.write(b"these are not the bytes you are looking for" * 4)
     engine.stdin.flush()
     error = engine.next()
-    assert error.kind == "error" and error.values["kind"] == "protocol"
+    assert error.kind == "error"
+    assert error.values["kind"] == "protocol"
     assert engine.process.wait(timeout=30) == 3
     engine.close()
 
@@ -226,7 +234,8 @@ def test_prints_do_not_disturb_the_stream(tmp_path: Path) -> None:
     engine = Engine(zoo, package)
     assert len(results(engine.ask("sample", "ball", seeds=[1], resolution=16))) == 1
     engine.stdin.close()
-    assert engine.process.stderr and b"noise on standard output" in engine.process.stderr.read()
+    assert engine.process.stderr
+    assert b"noise on standard output" in engine.process.stderr.read()
     engine.process.wait(timeout=30)
     engine.stdout.close()
     engine.process.stderr.close()
@@ -321,15 +330,18 @@ def test_a_python_without_torch_says_so(tmp_path: Path) -> None:
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
     )
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     process.stdin.write(request)
     process.stdin.flush()
     events = [protocol.read(process.stdout), protocol.read(process.stdout)]  # type: ignore[arg-type]
     process.stdin.close()
     process.wait(timeout=30)
     process.stdout.close()
-    assert isinstance(events[1], Event) and events[1].kind == "error"
-    assert "cannot import torch" in events[1].values["message"] and events[1].values["kind"] == "engine"
+    assert isinstance(events[1], Event)
+    assert events[1].kind == "error"
+    assert "cannot import torch" in events[1].values["message"]
+    assert events[1].values["kind"] == "engine"
 
 
 def test_frames_survive_a_pipe_in_pieces() -> None:
@@ -337,5 +349,6 @@ def test_frames_survive_a_pipe_in_pieces() -> None:
     stream = io.BytesIO(protocol.pack(event) * 2)
     for _ in range(2):
         again = protocol.read(stream)
-        assert isinstance(again, Event) and np.array_equal(again.arrays["vertices"], event.arrays["vertices"])
+        assert isinstance(again, Event)
+        assert np.array_equal(again.arrays["vertices"], event.arrays["vertices"])
     assert protocol.read(stream) is None

@@ -37,7 +37,9 @@ def add(commands: Any) -> None:
     model_options(parser)
     parser.add_argument("--resolutions", type=int, nargs="+", default=[32, 64, 128], help="(default: 32 64 128)")
     parser.add_argument("--frames", type=int, default=20, help="frames of a drag (default: 20)")
-    parser.add_argument("--blender", default=sys.executable, help="a Python with bpy, or a Blender (default: this Python)")
+    parser.add_argument(
+        "--blender", default=sys.executable, help="a Python with bpy, or a Blender (default: this Python)"
+    )
     device_options(parser)
 
 
@@ -95,7 +97,8 @@ def _against_dense(system: System, resolution: int) -> dict[str, float]:
     a, b = (system.prior(Run([seed], system.device))[0].cpu() for seed in (1, 2))
     run = Run([0], system.device)
     before, after = (tasks.decode(system, a, b, t, run).representation for t in (0.5, 0.52))
-    assert isinstance(before, Field) and isinstance(after, Field)
+    assert isinstance(before, Field)
+    assert isinstance(after, Field)
     near = before.grid(resolution).values
     cold, warm = after.grid(resolution), after.grid(resolution, near)
     dense = after.dense(resolution)

@@ -81,7 +81,7 @@ def choose_device(options: argparse.Namespace) -> Any:
         torch.set_num_threads(options.threads)
     device = resolve_device(options.device)
     if options.device == "auto":
-        print(f"device: {device.type} (auto)", file=sys.stderr)
+        sys.stderr.write(f"device: {device.type} (auto)\n")
     return device
 
 
@@ -103,4 +103,4 @@ def progress_run(seeds: Sequence[int], device: Any, text: str) -> Iterator[Run]:
 
 def say(options: argparse.Namespace, values: Any, text: str) -> None:
     """Prints ``values`` as JSON or ``text`` for people."""
-    print(json.dumps(values, indent=2) if options.json else text)
+    sys.stdout.write((json.dumps(values, indent=2) if options.json else text) + "\n")

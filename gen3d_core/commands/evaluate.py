@@ -24,6 +24,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="repetitions (default: 0 1 2)")
     parser.add_argument("--resolution", type=int, default=64, help="of the meshes (default: 64)")
     parser.add_argument("--debris", type=float, default=0.0, help="remove parts below this share of the area")
+    parser.add_argument("--weak", action="store_true", help="gates for families that are weak by nature, as raw GANs")
+    parser.add_argument("--first", type=int, default=0, help="of a folder: the first file that was not trained on")
     parser.add_argument("--write", action="store_true", help="write the table into the model's card")
     device_options(parser)
 
@@ -31,6 +33,7 @@ def add(commands: Any) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     system = load_system(options)
     from .. import evaluation
+    from ..data import sources
     from ..representations import MeshOptions
 
     with progress_run([0], system.device, f"Evaluating {Path(options.model).name}") as run:
@@ -40,7 +43,10 @@ def _evaluate(options: argparse.Namespace) -> None:
             count=options.count,
             points=options.points,
             seeds=options.seeds,
+            name=Path(options.model).name,
             mesh_options=MeshOptions(options.resolution, options.debris),
+            gates=evaluation.WEAK if options.weak else evaluation.Gates(),
+            held_out=sources.HELD_OUT if options.data.startswith("catalogue:") else options.first,
             run=run,
         )
     table = report.table()
@@ -57,6 +63,7 @@ def _write(card: cards.Card, table: str, options: argparse.Namespace) -> None:
         raise BadModel(f"{path} has no place for metrics.", f"Add the lines {METRICS_START} and {METRICS_STOP}.")
     arguments = ["gen3d", "evaluate", card.id, "--data", options.data, "--count", str(options.count)]
     arguments += ["--resolution", str(options.resolution)]
+    arguments += ["--weak"] if options.weak else []
     arguments += ["--debris", str(options.debris)] if options.debris else []
     measured = f"    {shlex.join(arguments)}\n\n{table}\n"
     head, rest = text.split(METRICS_START, 1)

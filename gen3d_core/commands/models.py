@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from .. import cards
@@ -19,6 +20,8 @@ def add(commands: Any) -> None:
 
 def _list(options: argparse.Namespace) -> None:
     found = cards.listing(options.zoo)
+    for problem in cards.damaged(options.zoo):
+        sys.stderr.write(f"gen3d: {problem}\n")
     width = max((len(card.id) for card in found), default=0)
     lines = [f"{card.id:<{width}}  {card.system:<15} {card.title} [{card.licence}]" for card in found]
     say(options, [_values(card) for card in found], "\n".join(lines) or "There are no models.")

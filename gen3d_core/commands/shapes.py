@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadRequest
-from .common import command, device_options, load_system, mesh_options, model_options, progress_run, say, to_mesh_options
+from .common import (
+    command,
+    device_options,
+    load_system,
+    mesh_options,
+    model_options,
+    progress_run,
+    say,
+    to_mesh_options,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +45,9 @@ def add(commands: Any) -> None:
     _seeds(parser)
     parser.add_argument("--sheet", type=Path, help="also draw all shapes into this PNG")
     parser = _verb(commands, "complete", _complete, "Complete a shape of which a part is given.")
-    parser.add_argument("mesh", type=Path, help="an open mesh, or any mesh with --box; it is fitted by its bounding box")
+    parser.add_argument(
+        "mesh", type=Path, help="an open mesh, or any mesh with --box; it is fitted by its bounding box"
+    )
     parser.add_argument("--engine-frame", action="store_true", help="the mesh lies in the engine's cube already")
     numbers = ("X0", "Y0", "Z0", "X1", "Y1", "Z1")
     parser.add_argument("--box", type=float, nargs=6, metavar=numbers, help="make anew what lies in this box, +Z up")
@@ -50,9 +61,7 @@ def add(commands: Any) -> None:
     device_options(parser)
 
 
-def _verb(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], None], text: str
-) -> argparse.ArgumentParser:
+def _verb(commands: Any, name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
     parser = command(commands, name, run, text)
     model_options(parser)
     mesh_options(parser)
@@ -70,7 +79,9 @@ def _sample(options: argparse.Namespace) -> None:
     from .. import tasks
 
     with progress_run(options.seeds, system.device, "Generating") as run:
-        _write(options, tasks.sample(system, run), mesh_settings, lambda shape: f"{Path(options.model).name}-{shape.seed}")
+        _write(
+            options, tasks.sample(system, run), mesh_settings, lambda shape: f"{Path(options.model).name}-{shape.seed}"
+        )
 
 
 def _interpolate(options: argparse.Namespace) -> None:
@@ -100,6 +111,7 @@ def _vary(options: argparse.Namespace) -> None:
 def _complete(options: argparse.Namespace) -> None:
     mesh_settings = to_mesh_options(options)
     system = load_system(options)
+    import numpy as np
     import torch
 
     from .. import tasks
@@ -109,7 +121,7 @@ def _complete(options: argparse.Namespace) -> None:
     if options.box is None:
         known = partial.near_surface(solid, tasks.COMPARED_AT)
     else:
-        low, high = frame.inward([options.box[:3], options.box[3:]])
+        low, high = frame.inward(np.reshape(options.box, (2, 3)))
         known = partial.outside_box(low, high, tasks.COMPARED_AT)
     with progress_run(options.seeds, system.device, "Completing") as run:
         shapes = tasks.complete(system, solid, torch.as_tensor(known), run)

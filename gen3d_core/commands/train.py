@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--steps", action="append", default=[], metavar="STAGE=N", help="change a stage's length")
     parser.add_argument("--batch-size", type=int, help="shapes a step (default: the system's own)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.add_argument("--precision", choices=("no", "bf16", "fp16"), default="no", help="(default: no, that is fp32)")
+    parser.add_argument("--precision", choices=("no", "bf16"), default="no", help="(default: no, that is fp32)")
     device_options(parser)
 
 
@@ -97,7 +97,9 @@ def _pairs(texts: list[str]) -> dict[str, Any]:
         try:
             out[key] = json.loads(value)
         except json.JSONDecodeError as error:
-            raise BadRequest(f"'{text}' is not KEY=VALUE with a JSON value.", "Write for instance latent=64.") from error
+            raise BadRequest(
+                f"'{text}' is not KEY=VALUE with a JSON value.", "Write for instance latent=64."
+            ) from error
         if not separator:
             raise BadRequest(f"'{text}' has no value.", "Write for instance latent=64.")
     return out
@@ -147,7 +149,7 @@ tags: [3d, {options.system}, {type(system).output.__name__.lower()}]
 
 {module.split(chr(10) + chr(10))[0].strip()} An instance of `{options.system}` with {count:,} parameters.
 
-**Source.** {" ".join(module.split(chr(10) + chr(10))[1].split()) if chr(10) in module.strip() else options.system}
+**Source.** {" ".join(module.split(chr(10) + chr(10))[1].split())}
 
 **Data.** {described}. The catalogue is Gen3D's own parametric generator; no other data was used.
 

@@ -46,7 +46,9 @@ def write_mesh(path: Path, mesh: Mesh, name: str = "shape") -> None:
         data = _x3d(vertices, mesh.faces, normals, name).encode()
     else:
         shape = trimesh.Trimesh(vertices, mesh.faces, vertex_normals=normals, process=False)
-        exported = trimesh.Scene({name: shape}).export(file_type=kind) if kind == "glb" else shape.export(file_type=kind)
+        exported = (
+            trimesh.Scene({name: shape}).export(file_type=kind) if kind == "glb" else shape.export(file_type=kind)
+        )
         data = exported.encode() if isinstance(exported, str) else bytes(exported)  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
@@ -70,7 +72,7 @@ def read_mesh(path: Path) -> Mesh:
         loaded = trimesh.load_mesh(path, process=False) if kind != "glb" else trimesh.load_scene(path)
         mesh = loaded.to_mesh() if isinstance(loaded, trimesh.Scene) else loaded
         vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise BadMesh(
             f"{path.name} cannot be read as a mesh.", "Re-export it as GLB, OBJ, PLY or STL.", details=repr(error)
         ) from error

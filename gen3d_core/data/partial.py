@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from ..errors import BadMesh, BadRequest
 from .solid import Solid
@@ -58,7 +58,7 @@ def near_surface(solid: Solid, resolution: int) -> NDArray[np.bool_]:
     reach = REACH / resolution
     near = solid.distance(centres) < reach
     deep = solid.winding(centres) > 0.9
-    free_of_edge = cKDTree(edge).query(centres, distance_upper_bound=reach)[0] > reach
+    free_of_edge = KDTree(edge).query(centres, distance_upper_bound=reach)[0] > reach
     return ((near | deep) & free_of_edge).reshape((resolution,) * 3)
 
 

@@ -95,7 +95,7 @@ class Solid:
     def winding(self, points: NDArray) -> NDArray[np.float64]:
         """The generalised winding number of (N, 3) positions, with shape (N,): about 1 inside, about 0 outside."""
         queries = np.asfortranarray(points, dtype=np.float64)
-        return self._igl.fast_winding_number(self._vertices, self._faces, queries)
+        return np.asarray(self._igl.fast_winding_number(self._vertices, self._faces, queries))
 
     def distance(self, points: NDArray) -> NDArray[np.float64]:
         """Unsigned distance of (N, 3) positions to the surface, with shape (N,), in model units."""

@@ -2,8 +2,8 @@
 
     z* = argmin_z misfit(z) + prior_weight * max(0, surprise(z) - 1)
 
-from several starts at once, by Adam; after a third of the steps the best goes on alone. Where only a part of the shape is given, different seeds find
-different completions that fit it.
+from several starts at once, by Adam; after a third of the steps the best goes on alone. Where only a part of the
+shape is given, different seeds find different completions that fit it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def search(
             z.requires_grad_(True)
             value = misfit(z) + prior_weight * (surprise(z) - 1).clamp_min(0)
             (gradient,) = torch.autograd.grad(value.sum(), z)
-        z = z.detach()
+        z, value = z.detach(), value.detach()
         lowest = int(value.argmin())
         if float(value[lowest]) < best_value:
             best, best_value = z[lowest : lowest + 1].clone(), float(value[lowest])

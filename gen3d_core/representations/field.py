@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +16,14 @@ from .isosurface import extract, grid_centres
 from .mesh import Mesh, MeshOptions
 
 COARSEST = 16
+
+
+class Given(Protocol):
+    """What :meth:`Field.keep` asks of a shape."""
+
+    def sdf(self, points: Any) -> Any:
+        """Signed distances of (N, 3) positions, with shape (N,), in model units."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,15 +49,15 @@ class Field(Representation):
         distance: (N, 3) positions in model units to (N,) signed distances in model units, negative inside. What it
             gives far from the surface may be clamped, at ``truncation`` or beyond.
         truncation: distances are to be trusted up to this, in model units.
-        steepness: the most by which ``distance`` falls short of the true distance to the surface: where its
-            magnitude exceeds ``steepness`` times the distance to a cell's corner, the surface is not in the cell.
+        steepness: how many times the true distance to the surface ``distance`` is at most: where its magnitude exceeds
+            ``steepness`` times the distance to a cell's corner, the surface is not in the cell.
         device: where ``distance`` expects its positions.
     """
 
     distance: Callable[[Tensor], Tensor]
     truncation: float = 0.1
     steepness: float = 1.2
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def dense(self, resolution: int) -> Tensor:
         """The field at every cell centre, with shape (R, R, R)."""
@@ -82,6 +91,24 @@ class Field(Representation):
             evaluated = _doubled(active)
             queries += self._fill(values, evaluated)
         return SampledField(values, evaluated, queries)
+
+    def keep(self, given: Given, known: Tensor) -> Field:
+        """The same field, but the given shape's own distances where ``known``.
+
+        Args:
+            given: signed distances of positions, as assets have them.
+            known: with shape (R, R, R), bool.
+        """
+        # Blurred once, the mask passes from 0 to 1 within a cell on either side of its border.
+        soft = functional.avg_pool3d(known.float()[None, None].to(self.device), 3, 1, 1, count_include_pad=False)
+
+        def distance(points: Tensor) -> Tensor:
+            where = (points * 2).flip(-1)[None, None, None]
+            weight = functional.grid_sample(soft, where, padding_mode="border", align_corners=False)[0, 0, 0, 0]
+            own = torch.as_tensor(given.sdf(points.cpu().numpy()), device=points.device)
+            return torch.lerp(self.distance(points), own.clamp(-self.truncation, self.truncation), weight)
+
+        return replace(self, distance=distance)
 
     def to_mesh(self, options: MeshOptions) -> Mesh:
         """The zero level set."""

@@ -52,8 +52,8 @@ def extract(values: Tensor, level: float, options: MeshOptions) -> Mesh:
             f"The generated field is empty at resolution {resolution}: nothing lies inside its surface.",
             "Try another seed or a higher resolution.",
         )
-    # Cells that touch along an edge alone are a tie where all values are equally large, as in binary grids, and ties are
-    # not broken alike on both sides of a face: let the outside win by a hair.
+    # Cells that touch along an edge alone are a tie where all values are equally large, as in binary grids, and ties
+    # are not broken alike on both sides of a face: let the outside win by a hair.
     field = torch.where(field < 0, field * (1 - 1e-4), field)
     vertices, faces, _, _ = marching_cubes(field.cpu().numpy(), 0.0, gradient_direction="descent")
     vertices = (vertices - 0.5) / resolution - 0.5

@@ -117,15 +117,15 @@ class Mesh(Representation):
         import igl
 
         # libigl's collapses keep the surface manifold, so a closed mesh stays closed.
-        vertices, faces, _, _ = igl.qslim(
-            np.asfortranarray(self.vertices, dtype=np.float64), np.asfortranarray(self.faces), budget
-        )
+        given = np.asfortranarray(self.vertices, dtype=np.float64)
+        collapsed = igl.qslim(given, np.asfortranarray(self.faces), budget)
+        vertices, faces = np.asarray(collapsed[0]), np.asarray(collapsed[1])
         if len(faces) == 0:
             raise EmptyShape(f"Nothing is left of the mesh with {budget} faces.", "Allow more faces.")
         return replace(self, vertices=vertices.astype(np.float32), faces=faces.astype(np.int32))
 
     def edges(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Every edge once, with shape (E, 2), and the edge that starts at each corner of each face, with shape (3F,)."""
+        """Every edge once, with shape (E, 2), and the edge that starts at each face corner, with shape (3F,)."""
         corners = self.faces.reshape(-1)
         ends = np.roll(self.faces, -1, axis=1).reshape(-1)
         low, high = np.minimum(corners, ends).astype(np.int64), np.maximum(corners, ends).astype(np.int64)

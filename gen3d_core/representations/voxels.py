@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,6 +15,14 @@ from ..errors import EmptyShape
 from .base import Representation
 from .isosurface import extract, grid_centres
 from .mesh import Mesh, MeshOptions
+
+
+class Given(Protocol):
+    """What :meth:`Voxels.keep` asks of a shape."""
+
+    def voxels(self, resolution: int) -> Any:
+        """Solid occupancy at the cell centres, with shape (R, R, R), bool."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,13 +60,26 @@ class Voxels(Representation):
 
     def largest_component(self) -> Voxels:
         """The same without what is occupied but not connected, face to face, to the largest part."""
-        labels, count = ndimage.label(self.occupied.cpu().numpy())
-        if count < 2:
-            return self
+        labels = np.asarray(ndimage.label(self.occupied.cpu().numpy())[0])  # type: ignore[index]
         sizes = np.bincount(labels.ravel())
+        if len(sizes) < 3:
+            return self
         sizes[0] = 0
         loose = torch.as_tensor((labels > 0) & (labels != sizes.argmax()), device=self.values.device)
         return Voxels(self.values.masked_fill(loose, 0.0), self.threshold)
+
+    def keep(self, given: Given, known: Tensor) -> Voxels:
+        """The same, but the given shape's own occupancy where ``known``.
+
+        Args:
+            given: occupancy at any resolution, as assets have it.
+            known: with shape (R, R, R), bool, on a grid of this resolution.
+        """
+        cut = self.threshold
+        full = torch.as_tensor(given.voxels(self.resolution), device=self.values.device)
+        # Values are moved across the threshold only as far as needed: the surface stays as smooth as it can be.
+        own = torch.where(full, self.values.clamp_min(0.5 * (1 + cut)), self.values.clamp_max(0.5 * cut))
+        return Voxels(torch.where(known.to(self.values.device), own, self.values), cut)
 
     def resized(self, resolution: int) -> Voxels:
         """The same occupancy, interpolated trilinearly at the cell centres of another grid."""

@@ -8,8 +8,9 @@ position p from the codes around it alone:
 
     f(p) = MLP(interpolate(codes, p), local(p))
 
-so it learns pieces of geometry, not whole shapes. A Wasserstein GAN then learns which grids of codes are shapes. A third
-small network finds the z whose grid is nearest to a given one, so that an artist's shape can join the latent space: a
+so it learns pieces of geometry, not whole shapes. A Wasserstein GAN then learns which grids of codes are shapes. A
+third small network finds the z whose grid is nearest to a given one, so that an artist's shape can join the latent
+space: a
 latent is [z | rest], with grid = G(z) + rest, and generated shapes have rest = 0.
 """
 
@@ -18,18 +19,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...families import gan, inversion
+from ...families import gan, inversion, mixture, vae
 from ...families.inversion import STARTS
 from ...nn.conv3d import down, nearest, up
 from ...representations import Field
 from ...representations.isosurface import grid_centres
 from ...run import Run
-from ...system import Asset, Batch, Loss, Noise, Stage, System, lerp, slerp
+from ...system import Asset, Batch, Loss, Noise, Stage, System, lerp
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Config:
         critic: widths at all cells, half of them and a quarter.
         truncation: distances are clamped to this, in model units.
         points: positions a shape at which the autoencoder is trained a step.
+        components: of the mixture that z is drawn from.
+        temperature: scales how far draws lie from their component's mean.
     """
 
     resolution: int = 32
@@ -59,6 +63,8 @@ class Config:
     critic: tuple[int, int, int] = (24, 48, 96)
     truncation: float = 0.1
     points: int = 1024
+    components: int = 48
+    temperature: float = 0.7
 
 
 STORED_POINTS = 8192
@@ -113,19 +119,13 @@ class Autoencoder(nn.Module):
         self.decoder = Decoder(config)
 
 
-class GridGAN(System):
-    """The autoencoder, the GAN on its grids, and the network that leads from a grid back to z."""
-
-    Config = Config
-    output = Field
-    presets = {"small": {}, "paper": {"resolution": 64, "channels": 32, "hidden": 128, "generator": (128, 64), "critic": (64, 128, 256), "latent": 128}}
+class LatentSpace(nn.Module):
+    """z to grids of codes, and back: the halves of the autoencoder on grids. The generator is the one of the game."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.config = config
-        self.autoencoder = Autoencoder(config)
         half, quarter = config.cells // 2, config.cells // 4
-        (wide, narrow), (first, second, third) = config.generator, config.critic
+        (wide, narrow), (first, second, _) = config.generator, config.critic
         self.generator = nn.Sequential(
             nn.Linear(config.latent, wide * half**3),
             nn.Unflatten(1, (wide, half, half, half)),
@@ -137,22 +137,62 @@ class GridGAN(System):
             nn.LeakyReLU(0.2),
             nn.Conv3d(narrow, config.channels, 3, padding=1),
         )
+        self.inverter = nn.Sequential(
+            down(config.channels, first),
+            down(first, second),
+            nn.Flatten(),
+            nn.Linear(second * quarter**3, 2 * config.latent),
+        )
+
+    def posterior(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of z, each with shape (B, L), for grids of codes."""
+        mean, log_variance = self.inverter(codes).chunk(2, dim=1)
+        return mean, log_variance.clamp(-10, 4)
+
+
+class GridGAN(System):
+    """The implicit autoencoder, and the latent space of its grids with its critic."""
+
+    Config = Config
+    output = Field
+    presets: ClassVar = {
+        "small": {},
+        "paper": {
+            "resolution": 64,
+            "channels": 32,
+            "hidden": 128,
+            "generator": (128, 64),
+            "critic": (64, 128, 256),
+            "latent": 128,
+        },
+    }
+
+    code_mean: Tensor
+    code_std: Tensor
+    mixture_weights: Tensor
+    mixture_means: Tensor
+    mixture_scales: Tensor
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.autoencoder = Autoencoder(config)
+        self.space = LatentSpace(config)
+        first, second, third = config.critic
         self.critic = nn.Sequential(
             nn.Conv3d(config.channels, first, 3, padding=1),
             nn.LeakyReLU(0.2),
             down(first, second),
             down(second, third),
             nn.Flatten(),
-            nn.Linear(third * quarter**3, 1),
+            nn.Linear(third * (config.cells // 4) ** 3, 1),
         )
-        self.inverter = nn.Sequential(
-            down(config.channels, first),
-            down(first, second),
-            nn.Flatten(),
-            nn.Linear(second * quarter**3, config.latent),
-        )
+        k, n = config.components, config.latent
         self.register_buffer("code_mean", torch.zeros(config.channels, 1, 1, 1))
         self.register_buffer("code_std", torch.ones(config.channels, 1, 1, 1))
+        self.register_buffer("mixture_weights", torch.ones(k) / k)
+        self.register_buffer("mixture_means", torch.zeros(k, n))
+        self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
 
     # Data
 
@@ -186,42 +226,46 @@ class GridGAN(System):
                 (self.autoencoder,),
                 self._reconstruct,
                 adam((0.9, 0.999), 1e-3),
-                steps=6000,
+                steps=8000,
                 batch_size=8,
                 finish=self._standardise,
                 cosine=True,
             ),
             Stage(
-                "gan",
-                (self.generator, self.critic),
-                self._play,
-                adam((0.0, 0.9), 2e-4),
-                steps=6000,
-                average={self.generator: 0.998},
+                "space",
+                (self.space,),
+                self._bound,
+                adam((0.9, 0.999), 1e-3),
+                steps=3000,
+                average={self.space: 0.995},
                 dataset=self._codes,
+                finish=self._fit_prior,
+                cosine=True,
             ),
             Stage(
-                "inverter",
-                (self.inverter,),
-                self._invert,
-                adam((0.9, 0.999), 1e-3),
-                steps=1500,
-                batch_size=64,
+                "gan",
+                (self.space.generator, self.critic),
+                self._play,
+                adam((0.0, 0.9), 2e-4),
+                steps=1200,
+                average={self.space.generator: 0.995},
                 dataset=self._codes,
-                cosine=True,
             ),
         ]
 
     def _reconstruct(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
-        count = batch["points"].shape[1]
-        # A window of the stored points, which are in random order: as good as a random choice, and cheaper.
-        start = int(noise.rand(1)[0] * (count - self.config.points + 1))
-        points = batch["points"][:, start : start + self.config.points].float()
-        distances = batch["distances"][:, start : start + self.config.points].float()
+        points, distances = self._window(batch, noise, self.config.points)
         codes = self.autoencoder.encoder(batch["grid"].float())
         # Only targets are clamped: a clamped prediction would have no gradient at the start.
         loss = functional.l1_loss(self.autoencoder.decoder(codes, points), distances) + 1e-4 * codes.pow(2).mean()
         yield self.autoencoder, loss
+
+    @staticmethod
+    def _window(batch: Batch, noise: Noise, count: int) -> tuple[Tensor, Tensor]:
+        """Some of the stored positions (B, count, 3) and their distances: a window, as they are in random order."""
+        start = int(noise.rand(1)[0] * (batch["points"].shape[1] - count + 1))
+        points, distances = (batch[key][:, start : start + count].float() for key in ("points", "distances"))
+        return points, distances
 
     @torch.no_grad()
     def _standardise(self, data: Batch, run: Run) -> None:
@@ -232,36 +276,66 @@ class GridGAN(System):
 
     @torch.no_grad()
     def _codes(self, data: Batch, run: Run) -> Batch:
-        """Every shape's standardised codes."""
-        return {"codes": torch.cat([self._encode_grids(g.to(self.device)) for g in data["grid"].split(32)])}
+        """Every shape's standardised codes beside its distances."""
+        codes = torch.cat([self._encode_grids(g.to(self.device)) for g in data["grid"].split(32)])
+        return {"codes": codes, "points": data["points"], "distances": data["distances"]}
+
+    def _bound(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
+        codes = batch["codes"]
+        mean, log_variance = self.space.posterior(codes)
+        z = vae.reparametrise(mean, log_variance, noise.randn(len(codes), self.config.latent))
+        found = self.space.generator(z)
+        # Near codes need not decode to near shapes: the distances themselves are asked for too.
+        points, distances = self._window(batch, noise, self.config.points // 2)
+        decoded = self.autoencoder.decoder(found * self.code_std + self.code_mean, points)
+        shape_loss = functional.l1_loss(decoded, distances)
+        divergence = vae.kl_to_standard_normal(mean, log_variance).mean()
+        yield self.space, shape_loss + 0.25 * functional.mse_loss(found, codes) + 5e-4 * divergence
+
+    @torch.no_grad()
+    def _fit_prior(self, data: Batch, run: Run) -> None:
+        """Fits the mixture to where the shapes lie in the latent space."""
+        codes = self._codes(data, run)["codes"]
+        posteriors = [self.space.posterior(part) for part in codes.split(64)]
+        # Half the mean posterior variance: codes nearer than that to one another decode alike.
+        floor = 0.5 * torch.cat([log_variance for _, log_variance in posteriors]).exp().mean(0)
+        fitted = mixture.fit(torch.cat([mean for mean, _ in posteriors]), self.config.components, floor)
+        k = len(fitted.weights)
+        self.mixture_weights.zero_()[:k] = fitted.weights
+        self.mixture_means.zero_()[:k] = fitted.means
+        self.mixture_scales[:k] = fitted.scales
+
+    @property
+    def _mixture(self) -> mixture.Mixture:
+        return mixture.Mixture(self.mixture_weights, self.mixture_means, self.mixture_scales)
 
     def _play(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
         real = batch["codes"]
         for _ in range(2):
             with torch.no_grad():
-                fake = self.generator(noise.randn(len(real), self.config.latent))
+                fake = self.space.generator(self._draw(len(real), noise))
             penalty = gan.gradient_penalty(self._criticise, real, fake, noise.rand(len(real)))
             yield self.critic, gan.critic_loss(self._criticise(real), self._criticise(fake)) + 10 * penalty
-        fake = self.generator(noise.randn(len(real), self.config.latent))
-        yield self.generator, gan.wasserstein_generator_loss(self._criticise(fake))
+        fake = self.space.generator(self._draw(len(real), noise))
+        # Real shapes stay where the inverter finds them, so that encoding remains true while the game goes on.
+        with torch.no_grad():
+            mean, _ = self.space.posterior(real)
+        anchor = functional.mse_loss(self.space.generator(mean), real)
+        yield self.space.generator, gan.wasserstein_generator_loss(self._criticise(fake)) + 20 * anchor
+
+    def _draw(self, count: int, noise: Noise) -> Tensor:
+        """z of the prior, with shape (count, L), without the temperature: the game is played on all of it."""
+        chooser = noise.rand(count)
+        return self._mixture.draw(chooser, noise.randn(count, self.config.latent))
 
     def _criticise(self, codes: Tensor) -> Tensor:
         return self.critic(codes)[:, 0]
 
-    def _invert(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
-        z = noise.randn(len(batch["codes"]), self.config.latent)
-        with torch.no_grad():
-            codes = self.generator(z)
-            real = batch["codes"]
-        back = functional.mse_loss(self.inverter(codes), z)
-        # For real shapes no z is known: ask that the grid of the z found be near.
-        near = functional.mse_loss(self.generator(self.inverter(real)), real)
-        yield self.inverter, back + near
-
     # Abilities
 
     def prior(self, run: Run) -> Tensor:
-        z = run.randn(self.config.latent)
+        chooser = run.rand()
+        z = self._mixture.draw(chooser, run.randn(self.config.latent), self.config.temperature)
         return torch.cat([z, z.new_zeros(len(z), self._rest)], dim=1)
 
     @property
@@ -271,7 +345,7 @@ class GridGAN(System):
     def _grids(self, latents: Tensor) -> Tensor:
         """Standardised codes of latents [z | rest], with shape (B, C, G, G, G)."""
         z, rest = latents.split([self.config.latent, self._rest], dim=1)
-        grids = self.generator(z)
+        grids = self.space.generator(z)
         return grids + rest.reshape(grids.shape)
 
     def _encode_grids(self, distances: Tensor) -> Tensor:
@@ -294,14 +368,13 @@ class GridGAN(System):
         return Field(distance, truncation=self.config.truncation, device=codes.device)
 
     def mix(self, a: Tensor, b: Tensor, t: float) -> Tensor:
-        n = self.config.latent
-        return torch.cat([slerp(a[:, :n], b[:, :n], t), lerp(a[:, n:], b[:, n:], t)], dim=1)
+        return lerp(a, b, t)
 
     def encode(self, assets: Sequence[Asset], run: Run) -> Tensor:
         with torch.no_grad():
             codes = torch.cat([self._encode_grids(self._distances(asset)) for asset in assets])
-            z = self.inverter(codes)
-            return torch.cat([z, (codes - self.generator(z)).flatten(1)], dim=1)
+            z, _ = self.space.posterior(codes)
+            return torch.cat([z, (codes - self.space.generator(z)).flatten(1)], dim=1)
 
     def _distances(self, asset: Asset) -> Tensor:
         """An asset's distance grid for the encoder, with shape (1, 1, R, R, R)."""
@@ -312,7 +385,7 @@ class GridGAN(System):
     def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Field]:
         """Finds the z whose shape agrees with what is given, then bends its codes there until they agree exactly.
 
-        Where something is given, the result takes it to the letter; in between it passes smoothly from one to the other.
+        Where something is given, the result takes it to the letter, and passes smoothly to what is new.
         """
         known = known.to(self.device)
         starts = self.prior(Run([(run.seeds[0] * STARTS + i) % 2**63 for i in range(STARTS)], run.device))
@@ -328,7 +401,7 @@ class GridGAN(System):
         with run.span(0.7, 1.0):
             bent = inversion.search(latent, misfit, lambda z: 1 + z[:, n:].pow(2).mean(1), only_rest, run)
         (field,) = self.decode(bent, run)
-        return [_kept(field, partial, known)]
+        return [field.keep(partial, known)]
 
     def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
         c = self.config
@@ -350,22 +423,7 @@ class GridGAN(System):
         return distance
 
     def surprise(self, z: Tensor) -> Tensor:
-        return z[:, : self.config.latent].pow(2).mean(1)
+        return self._mixture.distances(z[:, : self.config.latent]).amin(1) / self.config.latent
 
     def restrict(self, z: Tensor) -> Tensor:
         return torch.cat([z[:, : self.config.latent], torch.zeros_like(z[:, self.config.latent :])], dim=1)
-
-
-def _kept(field: Field, given: Asset, known: Tensor) -> Field:
-    """``field``, replaced by the given shape's own distances where ``known``."""
-    # Blurred once, the mask passes from 0 to 1 within a cell on either side of its border.
-    weight = functional.avg_pool3d(known.float()[None, None], 3, 1, 1, count_include_pad=False)
-
-    def distance(points: Tensor) -> Tensor:
-        where = (points * 2).flip(-1)[None, None, None]
-        w = functional.grid_sample(weight, where, padding_mode="border", align_corners=False)[0, 0, 0, 0]
-        own = torch.as_tensor(given.sdf(points.cpu().numpy()), device=points.device)
-        own = own.clamp(-field.truncation, field.truncation)
-        return torch.lerp(field.distance(points), own, w)
-
-    return Field(distance, field.truncation, field.steepness, field.device)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +61,7 @@ class Generator(nn.Module):
         super().__init__()
         widths = config.generator
         layers: list[nn.Module] = [nn.ConvTranspose3d(config.latent, widths[0], 4)]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.BatchNorm3d(before), nn.ReLU(), nn.ConvTranspose3d(before, after, 4, 2, 1)]
         last = nn.ConvTranspose3d(widths[-1], 1, 4, 2, 1)
         nn.init.constant_(last.bias, -2.0)  # type: ignore[arg-type]  # nearly all cells are empty
@@ -78,7 +80,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = (1, *config.discriminator)
         self.blocks = nn.ModuleList()
-        for i, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (before, after) in enumerate(pairwise(widths)):
             # No normalisation on raw voxels: the share of full cells is what it would erase.
             norm = nn.BatchNorm3d(after) if i else nn.Identity()
             self.blocks.append(nn.Sequential(nn.Conv3d(before, after, 4, 2, 1), norm, nn.LeakyReLU(0.2)))
@@ -102,7 +104,7 @@ class GAN3D(System):
 
     Config = Config
     output = Voxels
-    presets = {
+    presets: ClassVar = {
         "small": {},
         "paper": {
             "generator": (512, 256, 128, 64),

@@ -1,0 +1,134 @@
+"""The built extension in real Blenders: each scenario is a script that runs inside a fresh one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import build_addon
+
+HERE = Path(__file__).resolve().parent
+SCRIPTS = HERE / "scripts"
+CHECKOUT = HERE.parent.parent
+LTS = "GEN3D_BLENDER_LTS"
+SECONDS = 600
+#: Blender's own modules can be imported only after ``bpy``.
+LAUNCH = "import bpy, runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+
+
+@dataclass(frozen=True)
+class Blender:
+    """A Python with ``bpy`` in which the extension is installed.
+
+    Args:
+        python: its executable.
+        resources: the folder of its user's files.
+        zoo: a folder of models.
+    """
+
+    python: str
+    resources: Path
+    zoo: Path
+
+    def run(self, script: str, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+        """Runs a script inside; returns what it prints, and fails where it fails."""
+        variables = {
+            **os.environ,
+            "BLENDER_USER_RESOURCES": str(self.resources),
+            "GEN3D_ZOO": str(self.zoo),
+            "GEN3D_PYTHON": sys.executable,
+            **(environment or {}),
+        }
+        command = [self.python, "-c", LAUNCH, str(SCRIPTS / script), *arguments]
+        done = subprocess.run(
+            command, env=variables, cwd=SCRIPTS, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+        assert done.returncode == 0, f"{script} failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two models that give closed surfaces."""
+    spec = importlib.util.spec_from_file_location("toy", HERE / "toy.py")
+    assert spec
+    assert spec.loader
+    toy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(toy)
+    folder = tmp_path_factory.mktemp("zoo")
+    toy.make(folder, ("toy-blobs", "toy-copy"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built zip."""
+    return build_addon.pack(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="session", params=["current", "lts"])
+def blender(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, extension: Path, toy_models: Path
+) -> Blender:
+    """A Blender with the extension; once the newest and once the one with long-term support."""
+    if request.param == "lts":
+        default = CHECKOUT / ".venv-blender-4.5" / "bin" / "python"
+        python = os.environ.get(LTS, str(default))
+        if not Path(python).exists():
+            pytest.skip(f"There is no Blender at {python}: set {LTS} to a Python with an older bpy.")
+    else:
+        python = sys.executable
+        pytest.importorskip("bpy", reason="This Python has no bpy.", exc_type=ImportError)
+    blender = Blender(python, tmp_path_factory.mktemp(f"blender-{request.param}"), toy_models)
+    blender.run("install.py", str(extension))
+    return blender
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["generate.py", "blend.py", "shapes.py"])
+def test_script(blender: Blender, script: str) -> None:
+    blender.run(script)
+
+
+@pytest.mark.slow
+def test_errors(blender: Blender, tmp_path: Path) -> None:
+    bare, without_torch = tmp_path / "bare", tmp_path / "without torch"
+    for folder in (bare, without_torch):
+        venv.EnvBuilder(symlinks=True).create(folder)
+    numpy = importlib.util.find_spec("numpy")
+    assert numpy
+    assert numpy.origin
+    packages = Path(numpy.origin).parent.parent
+    (site,) = without_torch.glob("lib/python*/site-packages")
+    for name in ("numpy", "numpy.libs"):
+        if (packages / name).exists():
+            (site / name).symlink_to(packages / name)
+    garbage = tmp_path / "garbage"
+    garbage.write_text("#!/bin/sh\necho 'Welcome to some other program, which likes to talk'\nexec sleep 60\n")
+    garbage.chmod(0o755)
+    environment = {
+        "GEN3D_TEST_BARE": str(bare / "bin" / "python"),
+        "GEN3D_TEST_WITHOUT_TORCH": str(without_torch / "bin" / "python"),
+        "GEN3D_TEST_NO_PYTHON": "/bin/false",
+        "GEN3D_TEST_GARBAGE": str(garbage),
+    }
+    blender.run("errors.py", environment=environment)
+
+
+@pytest.mark.slow
+def test_registering(blender: Blender) -> None:
+    words = blender.run("registering.py").split()
+    engine = int(words[words.index("engine") + 1])
+    end = time.monotonic() + 10
+    while Path(f"/proc/{engine}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{engine}").exists(), "the engine outlived Blender"

@@ -1,0 +1,174 @@
+"""The extension under a real mouse, in a Blender with a window; needs one in the environment variable BLENDER."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import build_addon
+
+HERE = Path(__file__).resolve().parent
+PACKAGE = "bl_ext.user_default.gen3d.blender_addon"
+#: Names for what runs inside Blender.
+MODULES = f"""
+from importlib import import_module
+jobs, slider, objects = (import_module("{PACKAGE}." + name) for name in ("jobs", "slider", "objects"))
+status, calls = import_module("{PACKAGE}.status").status, import_module("{PACKAGE}.calls")
+shapes = [obj for obj in bpy.context.scene.objects if obj.type == "MESH"]
+blend = next((obj for obj in shapes if obj.gen3d.task == "interpolate"), None)
+def fresh(obj):
+    return slider.wanted(obj).key == objects.shown(obj.data)
+"""
+
+
+def _load(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+harness = _load("gen3d_window_harness", HERE / "window" / "window.py")
+
+
+def ask(window: Any, expression: str) -> Any:
+    """The value of an expression inside Blender."""
+    return window.call(f"{MODULES}\nresult = {expression}")
+
+
+def until(window: Any, expression: str, seconds: float = 120.0) -> None:
+    """Waits for an expression to become true inside Blender."""
+    window.wait_until(f"{MODULES}\nresult = bool({expression})", seconds=seconds)
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A window with the extension's tab open and an empty scene."""
+    blender = harness.blender_from_environment()
+    if not blender:
+        pytest.skip("There is no Blender with a window: set BLENDER, see tests/blender/window/README.md.")
+    zoo, dist = tmp_path_factory.mktemp("zoo"), tmp_path_factory.mktemp("dist")
+    _load("gen3d_toy", HERE / "toy.py").make(zoo, ("toy-blobs", "toy-copy"))
+    environment = {
+        "GEN3D_TEST_ZIP": str(build_addon.pack(dist)),
+        "GEN3D_ZOO": str(zoo),
+        "GEN3D_PYTHON": sys.executable,
+    }
+    with harness.Window(
+        blender,
+        scripts=[HERE / "scripts" / "window_start.py"],
+        environment=environment,
+        folders=[*harness.python_folders(), zoo, dist],
+        width=1300,
+        height=1000,
+    ) as window:
+        window.open_tab("Gen3D")
+        window.call("bpy.ops.ed.undo_push(message='Start')")
+        yield window
+
+
+@pytest.mark.slow
+def test_artist_generates_blends_and_undoes(window: Any, tmp_path: Path) -> None:
+    # Generate: the window goes on while the engine starts; the shapes come selected, in one undo step, the view stays.
+    view = ask(window, "[list(row) for row in find_area().spaces.active.region_3d.view_matrix]")
+    window.click(*window.find_button("gen3d.generate("))
+    assert ask(window, "len(jobs.active())") == 1
+    until(window, "len(shapes) == 4")
+    assert ask(window, "all(obj.select_get() for obj in shapes)")
+    assert ask(window, "[list(row) for row in find_area().spaces.active.region_3d.view_matrix]") == view
+    view_3d = window.region("VIEW_3D", "WINDOW")
+    window.move(view_3d.left + 200, view_3d.top + 300)
+    window.key("ctrl+z")
+    assert ask(window, "len(shapes)") == 0
+    window.key("ctrl+shift+z")
+    assert ask(window, "len(shapes)") == 4
+
+    # Interpolate is greyed until two are selected.
+    window.click(*window.find_button("gen3d.interpolate("))
+    assert ask(window, "len(jobs.active())") == 0
+    window.call(f"{MODULES}\nfor number, obj in enumerate(shapes):\n    obj.select_set(number in (0, 2))")
+    window.click(*window.find_button("gen3d.interpolate("))
+    until(window, "blend")
+
+    # The slider: shapes come while the mouse moves, and the exact one when it rests.
+    x, y = window.find_button(".t")
+    window.call(f"""{MODULES}
+seen = bpy.app.driver_namespace["seen"] = []
+original = objects.fill
+def fill(mesh, geometry, key=""):
+    original(mesh, geometry, key)
+    seen.append(len(geometry.vertices))
+objects.fill = fill
+bpy.app.driver_namespace["fill"] = original
+""")
+    window.drag((x, y), (x + 60, y), steps=30, seconds=3.0)
+    during = ask(window, "list(bpy.app.driver_namespace['seen'])")
+    assert len(during) >= 3, during
+    after = ask(window, "blend.gen3d.t")
+    assert after > 0.55
+    until(window, "fresh(blend) and not slider._streams")
+    window.call(f'{MODULES}\nobjects.fill = bpy.app.driver_namespace["fill"]')
+    assert ask(window, "blend.data.users") == 1
+    window.screenshot(tmp_path / "blend.png")
+
+    # Undo: the slider goes back, and the mesh with it.
+    window.move(view_3d.left + 200, view_3d.top + 300)
+    window.key("ctrl+z")
+    assert abs(ask(window, "blend.gen3d.t") - 0.5) < 1e-6
+    until(window, "fresh(blend)")
+    window.key("ctrl+shift+z")
+    assert abs(ask(window, "blend.gen3d.t") - after) < 1e-6
+    until(window, "fresh(blend)")
+
+
+@pytest.mark.slow
+def test_late_results_wait_and_cancel_leaves_nothing(window: Any) -> None:
+    # In edit mode the result is held, and made afterwards.
+    count = ask(window, "len(shapes)")
+    assert count
+    window.click(*window.find_button("gen3d.vary("))
+    assert ask(window, "len(jobs.active())") == 1
+    window.call("bpy.context.view_layer.objects.active.select_set(True)\nbpy.ops.object.mode_set(mode='EDIT')")
+    until(window, "jobs.active() and jobs.active()[0].waits_for")
+    assert ask(window, "len(shapes)") == count
+    window.call("bpy.ops.object.mode_set(mode='OBJECT')")
+    until(window, f"len(shapes) == {count} + 4")
+
+    # Cancel.
+    window.call("bpy.context.scene.gen3d.count = 500")
+    window.click(*window.find_button("gen3d.generate("))
+    until(window, "jobs.active() and jobs.active()[0].fraction > 0")
+    window.click(*window.find_button("gen3d.cancel("))
+    until(window, "not jobs.active()")
+    assert ask(window, "len(shapes)") == count + 4
+    assert ask(window, "status.error is None")
+
+    # A dead engine is told in the panel, with a report; the next click works.
+    window.click(*window.find_button("gen3d.generate("))
+    until(window, "jobs.active() and jobs.active()[0].fraction > 0")
+    ask(window, "calls._engine._process.kill()")
+    until(window, "not jobs.active()")
+    assert "stopped unexpectedly" in ask(window, "status.error.message")
+    window.call("bpy.context.scene.gen3d.count = 1")
+    window.click(*window.find_button("gen3d.copy_report("))
+    assert "stopped unexpectedly" in ask(window, "bpy.context.window_manager.clipboard")
+    window.click(*window.find_button("gen3d.generate("))
+    until(window, f"len(shapes) == {count} + 5")
+    assert ask(window, "status.error is None")
+
+    # Another file: what was asked for in the old one does not come.
+    window.call("bpy.context.scene.gen3d.count = 50")
+    window.click(*window.find_button("gen3d.generate("))
+    window.call("bpy.ops.wm.read_homefile(app_template='', use_empty=True)")
+    assert ask(window, "len(jobs.active())") == 0
+    until(window, "not calls._open")
+    assert ask(window, "len(shapes)") == 0

@@ -1,0 +1,129 @@
+"""Facts of the voxel VAE: the published sizes, the bound that is trained, the threshold, completion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from gen3d_core.data import catalogue
+from gen3d_core.families import vae
+from gen3d_core.run import Run
+from gen3d_core.system import Noise
+from gen3d_core.systems.voxels.vae import RESOLUTION, VoxelVAE
+
+TINY = {"channels": [2, 4, 4, 4], "hidden": 8, "latent": 3}
+
+
+def build(values: dict[str, Any]) -> VoxelVAE:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        system = VoxelVAE.from_config(values)
+    assert isinstance(system, VoxelVAE)
+    return system.eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def published() -> VoxelVAE:
+    return build(dict(VoxelVAE.presets["paper"]))
+
+
+def test_the_published_network_has_the_published_sizes(published: VoxelVAE) -> None:
+    convolutions = [m for m in published.network.convolutions if isinstance(m, nn.Conv3d)]
+    assert [(c.in_channels, c.out_channels, c.kernel_size[0], c.stride[0]) for c in convolutions] == [
+        (1, 8, 3, 1),
+        (8, 16, 3, 2),
+        (16, 32, 3, 1),
+        (32, 64, 3, 2),
+    ]
+    lines = [(m.in_features, m.out_features) for m in published.modules() if isinstance(m, nn.Linear)]
+    # 64 channels at 7^3 to 343; mean and log-variance of 100; and 343 = 7^3 cells seed the decoder.
+    assert lines == [(64 * 7**3, 343), (343, 2 * 100), (100, 343)]
+    assert sum(p.numel() for p in published.parameters()) == pytest.approx(7.8e6, rel=0.02)
+    assert published.config.weight == 0.97
+
+
+def test_the_published_decoder_ends_at_the_grid(published: VoxelVAE) -> None:
+    assert published.network.decode(torch.zeros(1, 100)).shape == (1, RESOLUTION, RESOLUTION, RESOLUTION)
+    mean, log_variance = published.network.encode(torch.zeros(1, 1, 32, 32, 32))
+    assert mean.shape == log_variance.shape == (1, 100)
+
+
+def test_full_and_empty_cells_enter_as_two_and_minus_one() -> None:
+    system = build(TINY)
+    seen: list[torch.Tensor] = []
+    system.network.convolutions.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    x = (torch.rand(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0)) > 0.9).float()
+    system.network.encode(x)
+    assert torch.equal(seen[0], torch.where(x > 0, 2.0, -1.0))
+
+
+def test_the_loss_is_the_weighted_bound() -> None:
+    system = build({**TINY, "weight": 0.9, "kl": 0.7})
+    batch = {"voxels": torch.as_tensor(catalogue.make("chair", 1).voxels(RESOLUTION))[None, None]}
+    ((network, loss),) = system._bound(batch, Noise(5, torch.device("cpu")))
+    assert network is system.network
+    x = batch["voxels"].float()
+    mean, log_variance = system.network.encode(x)
+    z = mean + (log_variance / 2).exp() * Noise(5, torch.device("cpu")).randn(1, 3)
+    p = system.network.decode(z).sigmoid().double()
+    full = x[:, 0].double()
+    missed = -(0.9 * full * p.log() + 0.1 * (1 - full) * (1 - p).log()).sum()
+    assert float(loss) == pytest.approx(float(missed + 0.7 * vae.kl_to_standard_normal(mean, log_variance)), rel=1e-4)
+
+
+def test_calibration_gives_drawn_shapes_the_occupancy_of_the_data() -> None:
+    system = build({**TINY, "components": 3})
+    voxels = torch.stack([torch.as_tensor(catalogue.make("chair", i).voxels(RESOLUTION))[None] for i in range(12)])
+    # As after a training: probabilities that are spread, not all alike.
+    system.network.deconvolutions[-1].weight.mul_(60)  # type: ignore[operator]
+    system._calibrate({"voxels": voxels}, Run([0]))
+    drawn = torch.stack([v.occupied for v in system.decode(system.prior(Run(range(256))), Run([0]))])
+    assert 0.3 < float(system.threshold) < 0.95
+    assert float(drawn.float().mean()) == pytest.approx(float(voxels.float().mean()), rel=0.02)
+
+
+def test_shapes_are_drawn_from_where_the_codes_are() -> None:
+    system = build({**TINY, "components": 2, "temperature": 1.0})
+    means = torch.tensor([[5.0, 5.0, 5.0], [-5.0, -5.0, -5.0]])
+    system.mixture_weights.copy_(torch.tensor([0.9, 0.1]))
+    system.mixture_means.copy_(means)
+    system.mixture_scales.copy_(0.1 * torch.eye(3).expand(2, 3, 3))
+    z = system.prior(Run(range(200)))
+    first = (z - means[0]).norm(dim=1) < 1
+    assert bool((first | ((z - means[1]).norm(dim=1) < 1)).all())
+    assert 0.8 < float(first.float().mean()) < 0.98
+    assert float(system.surprise(means).max()) < 0.01 < 10 < float(system.surprise(torch.zeros(1, 3)))
+
+
+def test_the_threshold_is_kept_with_the_weights() -> None:
+    system, other = build(TINY), build(TINY)
+    system.threshold.fill_(0.8)
+    other.load_state_dict(system.state_dict())
+    (voxels,) = other.decode(torch.zeros(1, 3), Run([0]))
+    assert voxels.threshold == pytest.approx(0.8)
+
+
+def test_completion_keeps_every_given_cell() -> None:
+    system = build(TINY)
+    system.threshold.fill_(0.7)
+    chair = catalogue.make("chair", 3)
+    given = torch.as_tensor(chair.voxels(RESOLUTION))
+    known = torch.zeros(RESOLUTION, RESOLUTION, RESOLUTION, dtype=torch.bool)
+    known[:, :, :16] = True
+    (completed,) = system.complete(chair, known, Run([0]))
+    assert torch.equal(completed.occupied[known], given[known])
+    assert given[known].any()
+
+
+def test_the_score_is_the_negative_bound() -> None:
+    system = build(TINY)
+    chairs = [catalogue.make("chair", seed) for seed in (4, 5)]
+    for chair, score in zip(chairs, system.score(chairs, Run([0, 1])), strict=True):
+        x = torch.as_tensor(chair.voxels(RESOLUTION))[None, None].float()
+        mean, log_variance = system.network.encode(x)
+        p = system.network.decode(mean).sigmoid().double()
+        missed = -torch.where(x[:, 0] > 0, p, 1 - p).log().sum()
+        assert float(score) == pytest.approx(float(missed + vae.kl_to_standard_normal(mean, log_variance)), rel=1e-4)
