@@ -90,7 +90,9 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
             note = status.notes.get(obj.session_uid)
             if note:
                 draw_text(layout, note, letters(context), "INFO")
-            layout.operator("gen3d.regenerate", icon="FILE_REFRESH")
+            # A blend follows its properties by itself, unless something keeps it from doing so.
+            if note or task != slider.TASK:
+                layout.operator("gen3d.regenerate", icon="FILE_REFRESH")
             layout.separator()
         layout.operator("gen3d.interpolate", icon="ARROW_LEFTRIGHT")
         layout.separator()
@@ -140,7 +142,7 @@ def _draw_error(layout: UILayout, context: Context) -> None:
     draw_text(box, error.remedy, letters(context) - 4)
     row = box.row()
     if error.kind == "engine":
-        row.operator("gen3d.open_preferences", icon="PREFERENCES")
+        row.operator("gen3d.open_preferences", text="Preferences", icon="PREFERENCES")
     row.operator("gen3d.copy_report", icon="COPYDOWN")
 
 

@@ -117,6 +117,7 @@ def save(system: System, folder: Path, *, title: str, licence: str, data: str, r
         (beside / CONFIG).write_text(json.dumps(card.values(), indent=2) + "\n", encoding="utf-8")
         (beside / "README.md").write_text(readme, encoding="utf-8")
         beside.chmod(0o755)
+        (beside / WEIGHTS).chmod(0o644)
         os.replace(beside, folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)

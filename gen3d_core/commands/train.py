@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -149,7 +150,7 @@ tags: [3d, {options.system}, {type(system).output.__name__.lower()}]
 
 {module.split(chr(10) + chr(10))[0].strip()} An instance of `{options.system}` with {count:,} parameters.
 
-**Source.** {" ".join(module.split(chr(10) + chr(10))[1].split())}
+**Source.** {_citation(module)} How it is built here: `gen3d_core/systems/{options.system.replace(".", "/")}.py`.
 
 **Data.** {described}. The catalogue is Gen3D's own parametric generator; no other data was used.
 
@@ -165,6 +166,13 @@ tags: [3d, {options.system}, {type(system).output.__name__.lower()}]
 Not measured yet: `gen3d evaluate {options.out.name} --write`
 {METRICS_STOP}
 """
+
+
+def _citation(module: str) -> str:
+    """The paper: the sentence that a system's documentation begins with after its title, up to the year."""
+    text = " ".join(module.partition("\n\n")[2].split())
+    found = re.match(r".*?\b(19|20)\d\d\.", text)
+    return found[0] if found else ""
 
 
 def _draw(path: Path, system: System) -> None:

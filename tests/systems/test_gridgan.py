@@ -90,7 +90,7 @@ def test_axes_of_codes_are_x_y_z(system: GridGAN) -> None:
 
 
 def test_generated_latents_have_no_rest_and_encoded_ones_hold_their_grid(system: GridGAN) -> None:
-    rest = 3 * 8**3
+    rest = 3 * 8**3 + 1
     drawn = system.prior(Run([1, 2]))
     assert drawn.shape == (2, 5 + rest)
     assert not drawn[:, 5:].any()
@@ -100,6 +100,7 @@ def test_generated_latents_have_no_rest_and_encoded_ones_hold_their_grid(system:
     assert latent[:, 5:].any()
     wanted = (system.autoencoder.encoder(system._distances(chair)) - system.code_mean) / system.code_std
     assert torch.allclose(system._grids(latent), wanted, atol=1e-5)
+    assert float(latent[0, -1]) == 1
     assert not torch.allclose(system._grids(system.restrict(latent)), wanted, atol=1e-2)
 
 
@@ -113,7 +114,7 @@ def test_decoding_an_encoded_shape_is_the_autoencoder(system: GridGAN) -> None:
 
 
 def test_a_mix_has_its_ends_and_keeps_both_halves_apart(system: GridGAN) -> None:
-    a, b = torch.randn(2, 1, 5 + 3 * 8**3, generator=torch.Generator().manual_seed(3))
+    a, b = torch.randn(2, 1, 5 + 3 * 8**3 + 1, generator=torch.Generator().manual_seed(3))
     assert torch.equal(system.mix(a, b, 0.0), a)
     assert torch.allclose(system.mix(a, b, 1.0), b, atol=1e-5)
     middle = system.mix(a, b, 0.5)
@@ -194,3 +195,28 @@ def test_the_prior_is_where_the_codes_of_the_data_are() -> None:
     z = fresh.prior(Run(range(100)))[:, :5]
     assert float(fresh.surprise(z).mean()) == pytest.approx(0.25, rel=0.3)
     assert log_variance.shape == mean.shape
+
+
+def test_the_offset_is_the_least_that_holds_drawn_shapes_together() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        fresh = GridGAN.from_config(TINY)
+    assert isinstance(fresh, GridGAN)
+    fresh.eval().requires_grad_(False)
+
+    class Dumbbell(torch.nn.Module):
+        """Two balls, and between them a bridge whose field is 0.0055 everywhere: nothing less joins them."""
+
+        def forward(self, codes: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+            centre = torch.tensor([0.26, 0.0, 0.0])
+            balls = torch.minimum((points - centre).norm(dim=-1), (points + centre).norm(dim=-1)) - 0.2
+            bridge = (points[..., 0].abs() < 0.1) & (points[..., 1:].norm(dim=-1) < 0.05)
+            return torch.where(bridge, balls.clamp_max(0.0055), balls) / 0.1
+
+    fresh.autoencoder.decoder = Dumbbell()  # type: ignore[assignment]
+    fresh._find_offset({}, Run([0]))
+    assert float(fresh.offset) == pytest.approx(0.006)
+    drawn = fresh.prior(Run([1]))
+    assert float(fresh._levels(drawn)) == pytest.approx(0.06)
+    # An encoded shape keeps its own surface.
+    assert float(fresh._levels(fresh.encode([catalogue.make("chair", 1)], Run([0])))) == 0

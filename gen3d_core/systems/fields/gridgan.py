@@ -8,10 +8,15 @@ position p from the codes around it alone:
 
     f(p) = MLP(interpolate(codes, p), local(p))
 
-so it learns pieces of geometry, not whole shapes. A Wasserstein GAN then learns which grids of codes are shapes. A
-third small network finds the z whose grid is nearest to a given one, so that an artist's shape can join the latent
-space: a
-latent is [z | rest], with grid = G(z) + rest, and generated shapes have rest = 0.
+so it learns pieces of geometry, not whole shapes. A Wasserstein GAN then learns which grids of codes are shapes.
+
+Three things are ours, not the paper's. The generator starts as the decoder of a variational autoencoder on the grids,
+and z is drawn from a mixture of Gaussians fitted to its codes: the game then only has to sharpen what is nearly right,
+which two processor cores can do. The encoder of that autoencoder leads from any grid back to z, so that an artist's
+shape can join the latent space: a latent is [z | rest], with grid = G(z) + rest, and generated shapes have rest = 0.
+And because generated grids are smoother than real ones, which thins legs and slats until they break, the surface of a
+generated shape lies a little outside f = 0, as far as is needed to hold most shapes together; the last number of the
+rest, 1 for encoded shapes, takes that back.
 """
 
 from __future__ import annotations
@@ -21,7 +26,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -70,6 +78,10 @@ class Config:
 STORED_POINTS = 8192
 HARMONICS = 2
 FITTED_POINTS = 2048
+#: Shapes that are drawn to find the offset, the grid they are looked at on, and the offsets tried, in model units.
+DRAWN = 96
+HELD_AT = 40
+OFFSETS = (0.0, 0.002, 0.004, 0.006, 0.008, 0.01, 0.012)
 
 
 class Decoder(nn.Module):
@@ -169,6 +181,7 @@ class GridGAN(System):
 
     code_mean: Tensor
     code_std: Tensor
+    offset: Tensor
     mixture_weights: Tensor
     mixture_means: Tensor
     mixture_scales: Tensor
@@ -190,6 +203,7 @@ class GridGAN(System):
         k, n = config.components, config.latent
         self.register_buffer("code_mean", torch.zeros(config.channels, 1, 1, 1))
         self.register_buffer("code_std", torch.ones(config.channels, 1, 1, 1))
+        self.register_buffer("offset", torch.tensor(0.0))
         self.register_buffer("mixture_weights", torch.ones(k) / k)
         self.register_buffer("mixture_means", torch.zeros(k, n))
         self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
@@ -250,6 +264,7 @@ class GridGAN(System):
                 steps=1200,
                 average={self.space.generator: 0.995},
                 dataset=self._codes,
+                finish=self._find_offset,
             ),
         ]
 
@@ -305,6 +320,19 @@ class GridGAN(System):
         self.mixture_means.zero_()[:k] = fitted.means
         self.mixture_scales[:k] = fitted.scales
 
+    @torch.no_grad()
+    def _find_offset(self, data: Batch, run: Run) -> None:
+        """The least distance outside f = 0 at which nearly all drawn shapes hold together."""
+        z = self.prior(Run(range(DRAWN), self.device))[:, : self.config.latent]
+        codes = self.space.generator(z) * self.code_std + self.code_mean
+        centres = grid_centres(HELD_AT, self.device).reshape(1, -1, 3)
+        grids = [self.autoencoder.decoder(one, centres).reshape((HELD_AT,) * 3).cpu().numpy() for one in codes.split(1)]
+        for offset in OFFSETS:
+            held = [_largest_share(grid < offset / self.config.truncation) >= 0.9 for grid in grids]
+            self.offset.fill_(offset)
+            if np.mean(held) >= 0.95:
+                break
+
     @property
     def _mixture(self) -> mixture.Mixture:
         return mixture.Mixture(self.mixture_weights, self.mixture_means, self.mixture_scales)
@@ -340,13 +368,17 @@ class GridGAN(System):
 
     @property
     def _rest(self) -> int:
-        return self.config.channels * self.config.cells**3
+        return self.config.channels * self.config.cells**3 + 1
 
     def _grids(self, latents: Tensor) -> Tensor:
         """Standardised codes of latents [z | rest], with shape (B, C, G, G, G)."""
         z, rest = latents.split([self.config.latent, self._rest], dim=1)
         grids = self.space.generator(z)
-        return grids + rest.reshape(grids.shape)
+        return grids + rest[:, :-1].reshape(grids.shape)
+
+    def _levels(self, latents: Tensor) -> Tensor:
+        """Where the surface of each latent's shape lies, in units of the truncation, with shape (B,)."""
+        return (1 - latents[:, -1]) * self.offset / self.config.truncation
 
     def _encode_grids(self, distances: Tensor) -> Tensor:
         """Standardised codes of distance grids with shape (B, 1, R, R, R), in units of the truncation."""
@@ -355,15 +387,16 @@ class GridGAN(System):
     def decode(self, z: Tensor, run: Run) -> list[Field]:
         with torch.no_grad():
             codes = self._grids(z) * self.code_std + self.code_mean
-        return [self._field(one) for one in codes.split(1)]
+            levels = self._levels(z)
+        return [self._field(one, level) for one, level in zip(codes.split(1), levels, strict=True)]
 
-    def _field(self, codes: Tensor) -> Field:
-        """The field of one grid of codes (1, C, G, G, G)."""
+    def _field(self, codes: Tensor, level: Tensor) -> Field:
+        """The field of one grid of codes (1, C, G, G, G), with its surface at ``level``."""
 
         def distance(points: Tensor) -> Tensor:
             with torch.no_grad():
                 chunks = [self.autoencoder.decoder(codes, chunk[None])[0] for chunk in points.split(8192)]
-            return torch.cat(chunks) * self.config.truncation
+            return (torch.cat(chunks) - level) * self.config.truncation
 
         return Field(distance, truncation=self.config.truncation, device=codes.device)
 
@@ -374,7 +407,8 @@ class GridGAN(System):
         with torch.no_grad():
             codes = torch.cat([self._encode_grids(self._distances(asset)) for asset in assets])
             z, _ = self.space.posterior(codes)
-            return torch.cat([z, (codes - self.space.generator(z)).flatten(1)], dim=1)
+            rest = (codes - self.space.generator(z)).flatten(1)
+            return torch.cat([z, rest, torch.ones_like(z[:, :1])], dim=1)
 
     def _distances(self, asset: Asset) -> Tensor:
         """An asset's distance grid for the encoder, with shape (1, 1, R, R, R)."""
@@ -417,7 +451,7 @@ class GridGAN(System):
 
         def distance(z: Tensor) -> Tensor:
             codes = self._grids(z) * self.code_std + self.code_mean
-            found = self.autoencoder.decoder(codes, points.expand(len(z), -1, 3))
+            found = self.autoencoder.decoder(codes, points.expand(len(z), -1, 3)) - self._levels(z)[:, None]
             return (found.clamp(-1, 1) - wanted).abs().mean(1)
 
         return distance
@@ -427,3 +461,10 @@ class GridGAN(System):
 
     def restrict(self, z: Tensor) -> Tensor:
         return torch.cat([z[:, : self.config.latent], torch.zeros_like(z[:, self.config.latent :])], dim=1)
+
+
+def _largest_share(inside: NDArray[np.bool_]) -> float:
+    """The share of the cells inside that belong to the largest connected part; 0 where there are none."""
+    labels = np.asarray(ndimage.label(inside, structure=np.ones((3, 3, 3)))[0])  # type: ignore[index]
+    sizes = np.bincount(labels.ravel())[1:]
+    return float(sizes.max() / sizes.sum()) if len(sizes) else 0.0
