@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 MODULE = "bl_ext.user_default.gen3d"
 
 #: Which chairs: seeds of the default model, the two of them that are blended, and the one that loses its upper part.
-SEEDS = (1, 2, 3, 4, 5, 6)
-BLENDED = (0, 3)
-CUT = 2
+SEEDS = (22, 9, 16, 26, 4, 6)
+BLENDED = (1, 4)
+CUT = 5
 COMPLETIONS = (1, 2, 3)
 STEPS = 7
 RESOLUTION = 128
@@ -43,8 +43,11 @@ def say(text: str) -> None:
 
 def install(extension: Path) -> ModuleType:
     """Installs and enables the extension as a person does, and returns its Python interface."""
-    import addon_utils
     import bpy
+
+    # isort: split
+    # Blender's own modules are importable once Blender is there.
+    import addon_utils
 
     addon_utils.enable("bl_pkg")
     bpy.ops.extensions.package_install_files(

@@ -45,9 +45,11 @@ def ask(window: Any, expression: str) -> Any:
     return window.call(f"{MODULES}\nresult = {expression}")
 
 
-def until(window: Any, expression: str, seconds: float = 120.0) -> None:
-    """Waits for an expression to become true inside Blender."""
-    window.wait_until(f"{MODULES}\nresult = bool({expression})", seconds=seconds)
+def until(window: Any, expression: str, seconds: float = 300.0) -> None:
+    """Waits for an expression to become true inside Blender; fails at once where the panel shows an error instead."""
+    check = f"result = bool({expression}) or (str(status.error) if status.error else False)"
+    value = window.wait_until(f"{MODULES}\n{check}", seconds=seconds)
+    assert value is True, value
 
 
 @pytest.fixture(scope="module")
