@@ -21,8 +21,16 @@ SCRIPTS = HERE / "scripts"
 CHECKOUT = HERE.parent.parent
 LTS = "GEN3D_BLENDER_LTS"
 SECONDS = 600
-#: Blender's own modules can be imported only after ``bpy``.
-LAUNCH = "import bpy, runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+#: Blender's own modules can be imported only after ``bpy``, whose C++ part can wait for itself for ever at the end.
+LAUNCH = """
+import atexit, os, runpy, sys
+import bpy
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+atexit._run_exitfuncs()
+sys.stdout.flush()
+os._exit(0)
+"""
 
 
 @dataclass(frozen=True)
