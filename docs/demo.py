@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import logging
 import os
 import sys
 import tempfile
@@ -93,7 +92,7 @@ def export(things: Sequence[Object], folder: Path, name: str) -> None:
         bpy.ops.object.select_all(action="DESELECT")
         thing.select_set(True)
         path = folder / f"{name}-{number}.glb"
-        bpy.ops.export_scene.gltf(filepath=str(path), use_selection=True, export_loglevel=logging.WARNING)
+        bpy.ops.export_scene.gltf(filepath=str(path), use_selection=True)
         thing.location = place
 
 
