@@ -15,6 +15,7 @@ import numpy as np
 
 from ..gen3d_core import protocol
 from ..gen3d_core.protocol import Event, Request
+from . import register
 from .engine import Engine, Settings
 from .objects import Geometry, fill
 
@@ -30,6 +31,8 @@ def measure(options: dict[str, Any]) -> list[dict[str, Any]]:
         options: ``python`` of the engine, ``root`` of the checkout, ``log``, ``device``, ``model``, ``resolutions`` and
             ``frames``.
     """
+    # The meshes carry the key of what they show, so the add-on's properties have to be there.
+    register()
     engine = Engine()
     engine.start(Settings(options["python"], options["device"], "", Path(options["root"]), Path(options["log"])))
     try:

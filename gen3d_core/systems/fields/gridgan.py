@@ -34,7 +34,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...families import gan, inversion, mixture, vae
-from ...families.inversion import STARTS
 from ...nn.conv3d import down, nearest, up
 from ...representations import Field
 from ...representations.isosurface import grid_centres
@@ -78,6 +77,10 @@ class Config:
 STORED_POINTS = 8192
 HARMONICS = 2
 FITTED_POINTS = 2048
+#: Completion: few starts, or every seed would end in the same best fit; and a strong prior, or the new part would be
+#: whatever the fit of the old one leaves over.
+STARTS = 2
+LIKELY = 0.3
 #: Shapes that are drawn to find the offset, the grid they are looked at on, and the offsets tried, in model units.
 DRAWN = 96
 HELD_AT = 40
@@ -425,7 +428,7 @@ class GridGAN(System):
         starts = self.prior(Run([(run.seeds[0] * STARTS + i) % 2**63 for i in range(STARTS)], run.device))
         misfit = self.misfit(partial, known)
         with run.span(0.0, 0.7):
-            latent = inversion.search(starts, misfit, self.surprise, self.restrict, run)
+            latent = inversion.search(starts, misfit, self.surprise, self.restrict, run, prior_weight=LIKELY)
         # From here on z stays and the codes move: only where evidence pulls at them.
         n = self.config.latent
 
