@@ -147,15 +147,19 @@ class Field(Representation):
 
 def _sign_changes(values: Tensor) -> Tensor:
     """Cells with a neighbour, of all 26, on the other side of the surface; with shape (R, R, R), bool."""
-    inside = (values < 0).float()[None, None]
-    high = functional.max_pool3d(inside, 3, 1, 1)
-    low = -functional.max_pool3d(-inside, 3, 1, 1)
-    return (high != low)[0, 0]
+    inside = values < 0
+    return _grown(inside) & _grown(~inside)
 
 
 def _grown(mask: Tensor) -> Tensor:
-    """The mask and all its neighbours, of all 26."""
-    return functional.max_pool3d(mask.float()[None, None], 3, 1, 1)[0, 0] > 0
+    """The mask and all its neighbours, of all 26: along one axis after the other, many times faster than pooling."""
+    for axis in range(3):
+        size = mask.shape[axis]
+        grown = mask.clone()
+        grown.narrow(axis, 1, size - 1).logical_or_(mask.narrow(axis, 0, size - 1))
+        grown.narrow(axis, 0, size - 1).logical_or_(mask.narrow(axis, 1, size - 1))
+        mask = grown
+    return mask
 
 
 def _doubled(values: Tensor) -> Tensor:
