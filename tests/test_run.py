@@ -100,7 +100,7 @@ def test_each_gives_one_fresh_run_a_seed_and_shares_the_progress() -> None:
         for _ in one.track(range(2)):
             pass
     assert torch.equal(torch.cat(values), Run([7, 8]).randn(3))
-    assert seen == pytest.approx([0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
+    assert seen == pytest.approx([0.0, 0.0, 0.25, 0.5, 0.5, 0.5, 0.75, 1.0, 1.0])
 
 
 def test_each_inside_a_span_stays_inside_it() -> None:

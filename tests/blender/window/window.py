@@ -182,11 +182,12 @@ class Window:
         try:
             yield process
         finally:
-            for number in (signal.SIGTERM, signal.SIGKILL):
+            # A killed process goes for certain, but on a busy machine not at once.
+            for number, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 120)):
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(timeout=5)
+                    process.wait(timeout=seconds)
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     with contextlib.suppress(BrokenPipeError):
