@@ -108,7 +108,7 @@ def test_each_inside_a_span_stays_inside_it() -> None:
     with run.span(0.5, 1.0):
         for one in run.each():
             one.report(1.0)
-    assert seen == pytest.approx([0.75, 1.0])
+    assert seen == pytest.approx([0.5, 0.75, 0.75, 1.0, 1.0])
 
 
 def test_returning_false_cancels_at_the_next_report() -> None:
