@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--extension", type=Path, required=True, metavar="ZIP", help="as built by build_addon.py")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER", help="where results go (out)")
     parser.add_argument("--model", default="", help="id of a model (the default model)")
-    parser.add_argument("--samples", type=int, default=24, help="light paths per pixel (24)")
+    parser.add_argument("--samples", type=int, default=12, help="light paths per pixel (12)")
     options = parser.parse_args(arguments)
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ COOL = ("#8E9F74", "#34787A", "#E2D3B8", "#46628A")
 PLASTER = "#E9E2D6"
 WALL = "#D5CCBF"
 WOOD = "#C99C6A"
-NEW = "#E2583E"
+NEW = "#2785A6"
 INK = "#6B6258"
 
 #: Where the rows stand: distance from the front and height of their steps, in Blender's units.
@@ -98,7 +98,7 @@ def compose(
     front = [whole, cut, *completed]
     line_up(generated, BACK, 1.1)
     line_up(row, MIDDLE, 0.92)
-    line_up(front, FLOOR, 1.1)
+    line_up(front, FLOOR, 1.14)
     for text, place in (("GENERATE", BACK), ("INTERPOLATE", MIDDLE), ("COMPLETE", FLOOR)):
         letter(text, place)
     for things, name in ((generated, "Generated"), (row, "Interpolated"), (front, "Completed")):
@@ -160,12 +160,12 @@ def paint(name: str, colour: Colour, roughness: float = 0.42, coat: float = 0.15
 
 
 def wood(name: str, colour: Colour) -> bpy.types.Material:
-    """A light wood with a quiet grain along the height."""
+    """A light wood with a quiet grain from front to back and from top to bottom."""
     material = paint(name, colour, roughness=0.5, coat=0.1)
     nodes, links = material.node_tree.nodes, material.node_tree.links
     coordinates = nodes.new("ShaderNodeTexCoord")
     stretch = nodes.new("ShaderNodeMapping")
-    stretch.inputs["Scale"].default_value = (14.0, 14.0, 1.6)
+    stretch.inputs["Scale"].default_value = (15.0, 1.5, 1.5)
     grain = nodes.new("ShaderNodeTexNoise")
     grain.inputs["Scale"].default_value = 2.2
     grain.inputs["Detail"].default_value = 6.0
