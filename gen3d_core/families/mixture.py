@@ -78,10 +78,10 @@ def fit(codes: Tensor, components: int, floor: Tensor, seed: int = 0) -> Mixture
         nearest = torch.cdist(x, means).argmin(1)
         means = torch.stack([x[nearest == k].mean(0) if (nearest == k).any() else means[k] for k in range(components)])
     shares = torch.nn.functional.one_hot(torch.cdist(x, means).argmin(1), components).double()
-    for _ in range(ROUNDS):
-        mixture = _maximise(x, shares, floor.double().cpu())
-        shares = torch.softmax(mixture._joint(x), dim=1)
-    return Mixture(mixture.weights.float(), mixture.means.float(), mixture.scales.float())
+    found = _maximise(x, shares, floor.double().cpu())
+    for _ in range(ROUNDS - 1):
+        found = _maximise(x, torch.softmax(found._joint(x), dim=1), floor.double().cpu())
+    return Mixture(found.weights.float(), found.means.float(), found.scales.float())
 
 
 def _maximise(x: Tensor, shares: Tensor, floor: Tensor) -> Mixture:
