@@ -1,0 +1,9 @@
+"""gen3d check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def add(group: Any) -> None:
+    """Adds it."""
