@@ -7,10 +7,34 @@ import atexit
 
 import bpy
 
-from . import calls, clock, jobs, models, operators, panels, preferences, properties, slider
+from . import (
+    asset_operators,
+    asset_panels,
+    calls,
+    clock,
+    jobs,
+    models,
+    operators,
+    outliers,
+    panels,
+    pictures,
+    preferences,
+    properties,
+    slider,
+    train_operators,
+    trainings,
+)
 from .status import status
 
-CLASSES = (*preferences.CLASSES, *properties.CLASSES, *operators.CLASSES, *panels.CLASSES)
+CLASSES = (
+    *preferences.CLASSES,
+    *properties.CLASSES,
+    *operators.CLASSES,
+    *asset_operators.CLASSES,
+    *train_operators.CLASSES,
+    *panels.CLASSES,
+    *asset_panels.CLASSES,
+)
 
 
 def register() -> None:
@@ -20,19 +44,24 @@ def register() -> None:
     properties.register()
     slider.register()
     jobs.register()
-    clock.register(calls.poll, jobs.tick, slider.tick)
+    outliers.register()
+    clock.register(calls.poll, jobs.tick, slider.tick, trainings.tick)
+    trainings.register()
     atexit.register(calls.stop)
 
 
 def unregister() -> None:
-    """Takes everything away, in the opposite order; the engine ends."""
+    """Takes everything away, in the opposite order; the engine ends, and a training pauses."""
     atexit.unregister(calls.stop)
     calls.stop()
+    trainings.unregister()
     clock.unregister()
+    outliers.unregister()
     jobs.unregister()
     slider.unregister()
     properties.unregister()
     models.refresh()
+    pictures.unregister()
     status.reset()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

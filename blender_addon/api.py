@@ -8,14 +8,26 @@
 Where something cannot be done, a function raises :class:`gen3d_core.errors.Gen3DError`, with a sentence and a remedy,
 and leaves Blender's data as it was. Resolutions are samples along each side; ``faces`` is a budget of triangles, 0 is
 none. An empty ``model`` is the model that made the objects, else the best one.
+
+    name = api.train(bpy.data.collections["Chairs"], "My Chairs", minutes=20, start="chair-vae")
+    chairs = api.generate(name, seeds=range(8))
+
+Assets are the objects of a collection, or those of a sequence: each is one asset, together with its children, as it is
+seen: modifiers are applied, instances are real, what is hidden is left out. Assets are never changed.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from bpy.types import Object
+from bpy.types import Collection, Object
 
-from . import jobs, slider, verbs
+from . import asset_verbs, jobs, outliers, slider, trainings, verbs
+from .assets import inside, tops
+from .collecting import Source
 from .memory import Quality, recall
+from .outliers import Ranking
+from .training import Order, Training
 
 
 def generate(
@@ -108,3 +120,89 @@ def regenerate(obj: Object) -> list[Object]:
 def refresh(obj: Object) -> None:
     """Waits until the mesh of a blend shows its present ``gen3d.t``; in a window it follows by itself soon after."""
     slider.refresh(obj)
+
+
+def train(
+    assets: Collection | Sequence[Object] | Path,
+    title: str,
+    *,
+    start: str = "",
+    system: str = "voxels.vae",
+    minutes: float = 20.0,
+    mirror: bool = True,
+    rotate: bool = False,
+    arguments: Sequence[str] = (),
+) -> str:
+    """Trains a model and waits for it; returns its id, empty where the training was paused or discarded meanwhile.
+
+    Args:
+        assets: of the scene, or the path of a folder, a zip or a file.
+        title: of the new model.
+        start: id of a model to go on from; empty to start from scratch.
+        system: what is trained from scratch.
+        minutes: how long it may learn.
+        mirror, rotate: whether assets are also learned mirrored, or turned about Z.
+        arguments: further ones of the command line's ``train``.
+    """
+    order = Order(_source(assets), title, system, start, minutes, rotate, mirror, arguments)
+    return trainings.wait(trainings.start(order))
+
+
+def start_training(assets: Collection | Sequence[Object] | Path, title: str, **options: Any) -> Training:
+    """As :func:`train`, in the background: returns at once.
+
+    In a Blender with a window it goes on by itself. In one without, nothing calls it: use :func:`wait` or, again and
+    again, ``trainings.tick``. :mod:`.trainings` has ``pause``, ``keep``, ``resume`` and ``discard``.
+    """
+    return trainings.start(Order(_source(assets), title, **options))
+
+
+def wait(training: Training) -> str:
+    """Waits until a training has ended; returns the id of its model, empty where there is none."""
+    return trainings.wait(training)
+
+
+def augment(
+    assets: Collection | Sequence[Object],
+    seeds: Sequence[int] = (1, 2, 3, 4),
+    amount: float = 0.3,
+    *,
+    method: str = "model",
+    model: str = "",
+    resolution: int = 64,
+    faces: int = 0,
+    debris: bool = True,
+) -> list[Object]:
+    """Variations of each asset, one per seed, in a new collection beside them.
+
+    Args:
+        assets: what is varied; it stays as it is.
+        seeds: the same seed makes the same variation.
+        amount: 0 is the asset itself.
+        method: ``model``, or ``geometry`` for bends and scales without one.
+        model, resolution, faces, debris: as for :func:`generate`.
+    """
+    quality = Quality(resolution, faces, debris)
+    return jobs.run(asset_verbs.augment(_tops(assets), _title(assets), seeds, amount, method, model, quality))
+
+
+def rank(assets: Collection | Sequence[Object], *, model: str = "") -> Ranking:
+    """Assets by how unusual they are to a model, the most unusual first, and how sure that is."""
+    jobs.run(asset_verbs.rank(_tops(assets), _title(assets), model))
+    ranking = outliers.latest()
+    assert ranking
+    return ranking
+
+
+def _source(given: Collection | Sequence[Object] | Path) -> Source:
+    return Source.on_disk(given) if isinstance(given, Path) else Source.of(_title(given), _tops(given))
+
+
+def _tops(given: Collection | Sequence[Object]) -> list[Object]:
+    return inside(given) if isinstance(given, Collection) else list(tops(given))
+
+
+def _title(given: Collection | Sequence[Object]) -> str:
+    if isinstance(given, Collection):
+        return given.name
+    return given[0].name if len(given) == 1 else "Selection"

@@ -33,7 +33,7 @@ class Settings:
     Args:
         python: path of a Python's executable, or of its environment's folder.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        zoo: a further folder of models; may be empty.
+        zoo: further folders of models, separated as the environment does; may be empty.
         root: the folder that holds ``gen3d_core``.
         log: the file for what the engine prints.
     """
@@ -93,7 +93,7 @@ class Engine:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env=_environment(settings),
+                    env=environment(settings),
                     # Python looks for modules where it is started: not in the folder of somebody's .blend file.
                     cwd=settings.log.parent,
                     bufsize=0,
@@ -243,8 +243,8 @@ def lacking(settings: Settings, missing: tuple[str, ...] | list[str]) -> EngineE
     )
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    """The child's environment: Blender's own, without what would lead another Python astray."""
+def environment(settings: Settings) -> dict[str, str]:
+    """A child's environment: Blender's own, without what would lead another Python astray."""
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONSTARTUP")}
     environment["PYTHONPATH"] = str(settings.root)
     # The extension's folder may be read-only, and is replaced by the next version.

@@ -18,3 +18,13 @@ def user_folder() -> Path:
         return Path(bpy.utils.extension_path_user(ROOT, create=True))
     except (OSError, ValueError):  # no place to write, or not installed as an extension
         return Path(bpy.app.tempdir)
+
+
+def my_models() -> Path:
+    """The folder of the models that the artist trained; it may not be there yet."""
+    return user_folder() / "models"
+
+
+def my_trainings() -> Path:
+    """The folder of trainings, each a folder in it; it may not be there yet."""
+    return user_folder() / "trainings"

@@ -85,12 +85,17 @@ def run(verb: verbs.Verb) -> list[Object]:
         step = next(verb)
         while True:
             call = calls.send(step.task, step.model, step.options, step.arrays)
-            calls.wait(call)
-            step = verb.send(call.results)
+            try:
+                calls.wait(call)
+            except Cancelled:
+                raise
+            except Gen3DError as error:
+                step = verb.throw(error)
+            else:
+                step = verb.send(call)
     except StopIteration as end:
-        created = end.value()
-    status.error = None
-    return created
+        status.error = None
+        return end.value()
 
 
 def start(label: str, verb: verbs.Verb) -> None:
@@ -122,13 +127,12 @@ def tick() -> float:
     for number, job in list(_jobs.items()):
         if job.finish is None:
             continue
-        window = _main_window()
-        reason = _reason_to_wait(window)
+        reason = reason_to_wait()
         if reason:
-            held, job.waits_for = True, reason
+            held, job.waits_for = True, f"Done, waits for {reason}"
             redraw()
             continue
-        with bpy.context.temp_override(window=window):
+        with bpy.context.temp_override(window=_main_window()):
             bpy.ops.gen3d.apply("EXEC_DEFAULT", True, job=number)  # pyright: ignore[reportAttributeAccessIssue]
     if held:
         return HELD_SECONDS
@@ -136,17 +140,16 @@ def tick() -> float:
 
 
 def apply(number: str) -> bool:
-    """Makes the objects of a finished job; whether there are any."""
+    """Makes the objects of a finished job, or shows what it found out; whether there are objects."""
     job = _jobs.pop(number, None)
     redraw()
     if job is None or job.finish is None:
         return False
     try:
-        job.finish()
+        return bool(job.finish())
     except Gen3DError as error:
         record(error)
         return False
-    return True
 
 
 def _continue(number: str, call: Call) -> None:
@@ -154,13 +157,12 @@ def _continue(number: str, call: Call) -> None:
     job = _jobs.get(number)
     if job is None:
         return
-    if call.error is not None:
+    if isinstance(call.error, Cancelled):
         del _jobs[number]
-        if not isinstance(call.error, Cancelled):
-            record(call.error)
         return
     try:
-        job.step = job.verb.send(call.results)
+        # A verb of many steps may go on without the one that failed; the others raise the error again.
+        job.step = job.verb.send(call) if call.error is None else job.verb.throw(call.error)
         job.call = calls.send(
             job.step.task,
             job.step.model,
@@ -180,16 +182,17 @@ def _main_window() -> Window | None:
     return manager.windows[0] if manager and len(manager.windows) else None
 
 
-def _reason_to_wait(window: Window | None) -> str:
-    """Why nothing may be made now; empty where it may."""
+def reason_to_wait() -> str:
+    """What has to happen before anything may be made or read; empty where it may be now."""
+    window = _main_window()
     if window is None:
-        return "Waits for a window"
+        return "a window"
     with bpy.context.temp_override(window=window):
         if bpy.context.mode != "OBJECT":
-            return "Done, waits for Object Mode"
+            return "Object Mode"
     # Moving something with the mouse ends in an undo step of its own.
     if any(operator.bl_idname.startswith("TRANSFORM_OT_") for operator in window.modal_operators):
-        return "Done, waits for the mouse"
+        return "the mouse"
     return ""
 
 

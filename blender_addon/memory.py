@@ -45,8 +45,9 @@ class Memory:
     """The fields are those of :class:`.properties.Gen3DObject`.
 
     Args:
-        task: ``sample``, ``vary``, ``interpolate``, ``reconstruct`` or ``complete``; empty where not ours.
+        task: ``sample``, ``vary``, ``interpolate``, ``reconstruct``, ``complete`` or ``augment``; empty where not ours.
         model, weights: id and SHA-256 of the model.
+        method: of an augmentation: ``model`` or ``geometry``; that one has no model.
         latent: with shape (L,), where the model has latents.
         a, b: the ends of a slider, each with shape (L,).
     """
@@ -60,6 +61,7 @@ class Memory:
     faces: int = 0
     debris: bool = True
     amount: float = 0.0
+    method: str = ""
     fitted: bool = False
     source: str = ""
     boxed: bool = False

@@ -1,5 +1,7 @@
 """The models that can be chosen, and their pictures."""
 
+import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -8,13 +10,19 @@ from bpy.types import Context, UILayout
 
 from ..gen3d_core import cards
 from ..gen3d_core.cards import Card
-from ..gen3d_core.errors import BadModel, UnknownModel, Unsupported
-from . import preferences
+from ..gen3d_core.errors import BadRequest, UnknownModel, Unsupported
+from . import extension, preferences
 from .status import record
+
+#: Stands for no model, where a training can begin with one.
+SCRATCH = "SCRATCH"
+#: So many of a model's assets are named.
+NAMED = 3
 
 _cards: list[Card] | None = None
 #: The kind that Blender asks for: id, title, description, icon, number.
 _items: list[Any] = []
+_start_items: list[Any] = []
 _previews: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
@@ -22,14 +30,10 @@ def listing() -> list[Card]:
     """Every usable model, best first; damaged ones are reported once and left out."""
     global _cards
     if _cards is None:
-        found: dict[str, Card] = {}
-        for zoo in cards.zoos(preferences.extra_zoos()):
-            for path in sorted(zoo.glob(f"*/{cards.CONFIG}")):
-                try:
-                    found.setdefault(path.parent.name, cards.read(path.parent))
-                except BadModel as error:
-                    record(error)
-        _cards = sorted(found.values(), key=lambda card: (card.rank, card.id))
+        zoos = preferences.extra_zoos()
+        _cards = cards.listing(zoos)
+        for error in cards.damaged(zoos):
+            record(error)
     return _cards
 
 
@@ -58,15 +62,78 @@ def require(card: Card, verb: str, *abilities: str) -> None:
         raise Unsupported(f"The model '{card.title}' cannot {verb}.", "Choose another model.")
 
 
+def mine(card: Card) -> bool:
+    """Whether the artist trained it."""
+    return card.folder.parent == extension.my_models()
+
+
+def delete(card: Card) -> None:
+    """Deletes a model of the artist's own.
+
+    Raises:
+        BadRequest: it is not one, or its files are held.
+    """
+    if not mine(card):
+        raise BadRequest(f"The model '{card.title}' is not one that you trained here.", "Delete its folder by hand.")
+    # Away from the list first and as a whole: half a model would be a damaged one.
+    doomed = card.folder.with_name(f".{card.id}.deleted")
+    try:
+        card.folder.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise BadRequest(
+            f"The model '{card.title}' cannot be deleted: {error.strerror or error}.",
+            "Restart the engine in the preferences, then try again.",
+        ) from error
+    finally:
+        refresh()
+
+
 def items(owner: object, context: Context | None) -> list[Any]:
-    """The models as the items of an enumeration, in the order of :func:`listing`."""
+    """The models as the items of an enumeration, those of the artist's own under a heading; numbered as listed."""
     if not _items:
         # Blender keeps no copy of these strings: they have to live as long as the enumeration.
-        _items[:] = [
-            (card.id, card.title, f"{card.data} Licence of the weights: {card.licence}", icon(card), number)
-            for number, card in enumerate(listing())
-        ]
+        numbered = list(enumerate(listing()))
+        own = [_item(card, number) for number, card in numbered if mine(card)]
+        others = [_item(card, number) for number, card in numbered if not mine(card)]
+        _items[:] = [("", "My Models", ""), *own, ("", "Included", ""), *others] if own else others
     return _items
+
+
+def start_items(owner: object, context: Context | None) -> list[Any]:
+    """What a training can begin with, as the items of an enumeration: nothing, or a model."""
+    if not _start_items:
+        scratch = (SCRATCH, "From Scratch", "Begin with nothing: that takes many assets and a long time", 0)
+        cards = enumerate(listing(), 1)
+        _start_items[:] = [scratch, *((c.id, c.title, f"It has learned: {c.data}", n) for n, c in cards)]
+    return _start_items
+
+
+def facts(card: Card) -> list[str]:
+    """What the panel tells of a model, in short sentences."""
+    if not mine(card):
+        return [card.data, f"Weights: {card.licence}"]
+    names = ", ".join(map(str, card.sources[:NAMED]))
+    more = f" and {len(card.sources) - NAMED} more" if len(card.sources) > NAMED else ""
+    lines = [f"Yours, of {card.date}, from {_count(card.assets, 'asset')}: {names}{more}"]
+    if card.parent:
+        lines.append(f"It went on from {card.parent}.")
+    return [*lines, *truth(card)[:1]]
+
+
+def truth(card: Card) -> list[str]:
+    """What was measured about a model, in sentences: above all whether it makes new shapes or copies."""
+    novelty = card.metrics.get("novelty")
+    sentences = novelty.get("sentences", ()) if isinstance(novelty, Mapping) else ()
+    return [str(sentence) for sentence in sentences]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _item(card: Card, number: int) -> Any:
+    return (card.id, card.title, f"{card.data} Licence of the weights: {card.licence}", icon(card), number)
 
 
 def icon(card: Card) -> int:
@@ -87,6 +154,7 @@ def refresh() -> None:
     global _cards, _previews
     _cards = None
     _items.clear()
+    _start_items.clear()
     if _previews is not None:
         bpy.utils.previews.remove(_previews)
         _previews = None

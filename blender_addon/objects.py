@@ -119,8 +119,13 @@ class Surface:
     @property
     def width(self) -> float:
         """Along the world's x axis."""
+        return float(np.ptp(self.box[:, 0]))
+
+    @property
+    def box(self) -> NDArray[np.float32]:
+        """The bounding box in the world, with shape (2, 3)."""
         world = self.vertices if self.fit else transformed(self.vertices, self.matrix)
-        return float(np.ptp(world[:, 0]))
+        return np.stack([world.min(0), world.max(0)])
 
     def returned(self, result: Event) -> Geometry:
         """What the engine made of it, in the object's own coordinates."""
@@ -296,6 +301,51 @@ def beside(
     return created
 
 
+@dataclass(frozen=True)
+class Row:
+    """What was made of one asset.
+
+    Args:
+        source: the asset.
+        results: one for each variation.
+        memory: what each of them remembers besides.
+        names: of the objects.
+    """
+
+    source: Surface
+    results: Sequence[Event]
+    memory: Memory
+    names: Sequence[str]
+
+
+def in_rows(where: Target, title: str, rows: Sequence[Row]) -> list[Object]:
+    """New objects in a collection of their own: a row for each asset, along x to the right of all of them.
+
+    A single asset's row begins beside it; those of several follow one another along y. Nothing changes its height.
+
+    Args:
+        where: the scene that gets the collection.
+        title: of the collection.
+        rows: at least one.
+    """
+    scene = _scene(where)
+    shapes = [[row.source.returned(result) for result in row.results] for row in rows]
+    boxes = np.stack([row.source.box for row in rows])
+    pitch = PITCH * (boxes[:, 1] - boxes[:, 0]).max(0)
+    begin = np.array([boxes[:, 1, 0].max() + (PITCH - 1.0) * pitch[0] + pitch[0] / 2, boxes[0, :, 1].mean()])
+    collection = bpy.data.collections.new(title)
+    scene.collection.children.link(collection)
+    created = []
+    for number, (row, box) in enumerate(zip(rows, boxes, strict=True)):
+        for place, (result, shape, name) in enumerate(zip(row.results, shapes[number], row.names, strict=True)):
+            x, y = begin + (place, number) * pitch[:2] - box.mean(0)[:2]
+            obj = _create(shape, row.memory.of(result), name)
+            obj.matrix_world = Matrix.Translation((x, y, 0.0)) @ row.source.matrix
+            created.append(obj)
+    _show(where, scene, created, collection)
+    return created
+
+
 def task_of(obj: Object) -> str:
     """The task that made an object; empty where it is not ours."""
     group: Any = obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
@@ -317,11 +367,12 @@ def _scene(where: Target) -> Scene:
     return scene
 
 
-def _show(where: Target, scene: Scene, created: Sequence[Object]) -> None:
-    """Links new objects and makes them the selection."""
+def _show(where: Target, scene: Scene, created: Sequence[Object], collection: Collection | None = None) -> None:
+    """Links new objects, into the collection that was active where none is given, and makes them the selection."""
     view_layer: ViewLayer = scene.view_layers.get(where.view_layer) or scene.view_layers[0]
-    collections: list[Collection] = [scene.collection, *scene.collection.children_recursive]
-    collection = next((one for one in collections if one.session_uid == where.collection), scene.collection)
+    if collection is None:
+        collections: list[Collection] = [scene.collection, *scene.collection.children_recursive]
+        collection = next((one for one in collections if one.session_uid == where.collection), scene.collection)
     if collection.library:
         collection = scene.collection
     for obj in created:

@@ -15,7 +15,7 @@ from bpy.types import Context, Event, Object, Operator
 
 from ..gen3d_core import __version__
 from ..gen3d_core.errors import BadRequest, Gen3DError
-from . import calls, extension, jobs, models, objects, preferences, verbs
+from . import calls, extension, jobs, models, objects, preferences, trainings, verbs
 from .memory import Quality, recall
 from .properties import KEPT, MAX_SEED
 from .status import record, redraw, status
@@ -42,7 +42,7 @@ class Verb:
         try:
             jobs.run(self.verb(context))
         except Gen3DError as error:
-            return _failed(self, error)
+            return failed(self, error)
         return {"FINISHED"}
 
     def invoke(self: Any, context: Context, event: Event) -> set[str]:
@@ -58,7 +58,7 @@ class Verb:
         try:
             jobs.start(self.bl_label, self.verb(context))
         except Gen3DError as error:
-            return _failed(self, error)
+            return failed(self, error)
         # Neither finished, which would make an undo step of nothing, nor cancelled.
         return {"INTERFACE"}
 
@@ -86,7 +86,7 @@ class GEN3D_OT_generate(Verb, Operator):  # noqa: N801 - Blender's rule for name
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether there is a model."""
-        return _object_mode(cls, context) and _has_models(cls)
+        return object_mode(cls, context) and has_models(cls)
 
 
 class GEN3D_OT_interpolate(Verb, Operator):  # noqa: N801
@@ -112,7 +112,7 @@ class GEN3D_OT_interpolate(Verb, Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether two meshes are selected, where a person is to press it."""
-        if not (_object_mode(cls, context) and _has_models(cls)):
+        if not (object_mode(cls, context) and has_models(cls)):
             return False
         if not bpy.app.background and len(_selected_meshes(context)) != 2:
             cls.poll_message_set("Select two shapes")
@@ -140,7 +140,7 @@ class GEN3D_OT_vary(Verb, Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether a generated shape is active."""
-        return _object_mode(cls, context) and _ours_active(cls, context)
+        return object_mode(cls, context) and _ours_active(cls, context)
 
 
 class GEN3D_OT_complete(Verb, Operator):  # noqa: N801
@@ -173,7 +173,7 @@ class GEN3D_OT_complete(Verb, Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether a mesh is active."""
-        return _object_mode(cls, context) and _has_models(cls) and _mesh_active(cls, context)
+        return object_mode(cls, context) and has_models(cls) and _mesh_active(cls, context)
 
 
 class GEN3D_OT_reconstruct(Verb, Operator):  # noqa: N801
@@ -190,7 +190,7 @@ class GEN3D_OT_reconstruct(Verb, Operator):  # noqa: N801
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether a mesh is active."""
-        return _object_mode(cls, context) and _has_models(cls) and _mesh_active(cls, context)
+        return object_mode(cls, context) and has_models(cls) and _mesh_active(cls, context)
 
 
 class GEN3D_OT_regenerate(Operator):  # noqa: N801
@@ -206,7 +206,7 @@ class GEN3D_OT_regenerate(Operator):  # noqa: N801
         try:
             jobs.run(verbs.regenerate(_active(context)))
         except Gen3DError as error:
-            return _failed(self, error)
+            return failed(self, error)
         return {"FINISHED"}
 
     def invoke(self, context: Context, event: Event) -> set[str]:
@@ -216,13 +216,13 @@ class GEN3D_OT_regenerate(Operator):  # noqa: N801
         try:
             jobs.start(self.bl_label, verbs.regenerate(_active(context)))
         except Gen3DError as error:
-            return _failed(self, error)
+            return failed(self, error)
         return {"INTERFACE"}
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether a generated shape is active."""
-        return _object_mode(cls, context) and _ours_active(cls, context)
+        return object_mode(cls, context) and _ours_active(cls, context)
 
 
 class GEN3D_OT_apply(Operator):  # noqa: N801
@@ -276,7 +276,7 @@ class GEN3D_OT_test_engine(Operator):  # noqa: N801
             calls.stop()
             calls.wait(calls.send("hello"))
         except Gen3DError as error:
-            return _failed(self, error)
+            return failed(self, error)
         self.report({"INFO"}, "The engine works. " + ". ".join(status.verdict.lines if status.verdict else ()))
         return {"FINISHED"}
 
@@ -288,7 +288,7 @@ class GEN3D_OT_test_engine(Operator):  # noqa: N801
             calls.stop()
             calls.send("hello", on_end=lambda call: record(call.error) if call.error else redraw())
         except Gen3DError as error:
-            return _failed(self, error)
+            return failed(self, error)
         return {"INTERFACE"}
 
 
@@ -372,11 +372,15 @@ def report() -> str:
     if status.error:
         error = status.error
         lines += [f"Error ({error.kind}): {error.message}", f"Remedy: {error.remedy}", error.details]
+    for training in trainings.listing():
+        lines.append(f"Training '{training.title}': {training.state}")
+        lines += [f"  {name}: {reason}" for name, reason in training.all_refused]
+        lines += [training.log] if training.failure else []
     lines += ["Log:", calls.log_tail()]
     return "\n".join(lines).replace(str(Path.home()), "~")
 
 
-def _failed(operator: Operator, error: Gen3DError) -> set[str]:
+def failed(operator: Operator, error: Gen3DError) -> set[str]:
     """Tells the artist, or the script, which sees it as a RuntimeError."""
     record(error)
     operator.report({"ERROR"}, str(error))
@@ -393,14 +397,14 @@ def _selected_meshes(context: Context) -> list[Object]:
     return [obj for obj in context.selected_objects if obj.type == "MESH"]
 
 
-def _object_mode(cls: Any, context: Context) -> bool:
+def object_mode(cls: Any, context: Context) -> bool:
     if context.mode != "OBJECT":
         cls.poll_message_set("Switch to Object Mode")
         return False
     return True
 
 
-def _has_models(cls: Any) -> bool:
+def has_models(cls: Any) -> bool:
     if not models.listing():
         cls.poll_message_set("There are no models: name a folder of them in the preferences")
         return False

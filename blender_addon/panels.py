@@ -28,7 +28,7 @@ class GEN3D_PT_generate(Tab, Panel):  # noqa: N801 - Blender's rule for names
 
     def draw(self, context: Context) -> None:
         """See the class."""
-        layout, settings = _split(self), _settings(context)
+        layout, settings = split(self), settings_of(context)
         _draw_error(layout, context)
         cards = models.listing()
         if not cards:
@@ -62,7 +62,7 @@ class GEN3D_PT_options(Tab, Panel):  # noqa: N801
 
     def draw(self, context: Context) -> None:
         """See the class."""
-        layout, settings = _split(self), _settings(context)
+        layout, settings = split(self), settings_of(context)
         layout.prop(settings, "faces")
         layout.prop(settings, "debris")
 
@@ -74,7 +74,7 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
 
     def draw(self, context: Context) -> None:
         """See the class."""
-        layout, settings = _split(self), _settings(context)
+        layout, settings = split(self), settings_of(context)
         obj = context.active_object
         task = objects.task_of(obj) if obj else ""
         if obj and task:
@@ -110,7 +110,7 @@ class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
 
     def draw(self, context: Context) -> None:
         """See the class."""
-        layout, settings = _split(self), _settings(context)
+        layout, settings = split(self), settings_of(context)
         column = layout.column()
         column.prop(settings, "keep")
         column.prop(settings, "completions")
@@ -123,12 +123,15 @@ def _draw_model(layout: UILayout, context: Context, settings: Any) -> None:
     column = layout.column()
     column.use_property_split = False
     column.template_icon_view(settings, "model", show_labels=True, scale=6.0, scale_popup=5.0)
-    column.prop(settings, "model", text="")
+    row = column.row(align=True)
+    row.prop(settings, "model", text="")
+    if models.mine(card):
+        row.operator("gen3d.delete_model", text="", icon="TRASH").model = card.id  # pyright: ignore
     facts = column.column(align=True)
     facts.active = False
     facts.scale_y = 0.8
-    draw_text(facts, card.data, letters(context))
-    draw_text(facts, f"Weights: {card.licence}", letters(context))
+    for fact in models.facts(card):
+        draw_text(facts, fact, letters(context))
 
 
 def _draw_error(layout: UILayout, context: Context) -> None:
@@ -146,7 +149,7 @@ def _draw_error(layout: UILayout, context: Context) -> None:
     row.operator("gen3d.copy_report", icon="COPYDOWN")
 
 
-def _split(panel: Panel) -> UILayout:
+def split(panel: Panel) -> UILayout:
     layout = panel.layout
     assert layout is not None
     layout.use_property_split = True
@@ -154,7 +157,7 @@ def _split(panel: Panel) -> UILayout:
     return layout
 
 
-def _settings(context: Context) -> Any:
+def settings_of(context: Context) -> Any:
     return context.scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]
 
 

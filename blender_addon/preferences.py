@@ -92,9 +92,9 @@ def get() -> Gen3DPreferences:
 
 
 def extra_zoos() -> list[Path]:
-    """Further folders of models."""
+    """Further folders of models: the artist's own, and the one that the preferences name."""
     zoo = get().zoo
-    return [Path(bpy.path.abspath(zoo))] if zoo else []
+    return [extension.my_models(), *([Path(bpy.path.abspath(zoo))] if zoo else [])]
 
 
 def engine_settings() -> Settings:
@@ -103,7 +103,7 @@ def engine_settings() -> Settings:
     return Settings(
         python=bpy.path.abspath(chosen.python) if chosen.python else os.environ.get(ENVIRONMENT, ""),
         device=chosen.device,
-        zoo=str(extra_zoos()[0]) if chosen.zoo else "",
+        zoo=os.pathsep.join(str(zoo) for zoo in extra_zoos()),
         root=extension.FOLDER,
         log=extension.user_folder() / LOG,
     )

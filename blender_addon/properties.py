@@ -1,11 +1,17 @@
-"""What Blender saves for us: the panel's settings on the scene, the request on the object, the key on the mesh."""
+"""What Blender saves for us: the panel's settings on the scene, the request on the object, the key on the mesh.
+
+What the window manager holds is not saved.
+"""
 
 # Blender reads these annotations as properties.
 # pyright: reportInvalidTypeForm=false
 
+from typing import Any
+
 import bpy
 from bpy.props import (
     BoolProperty,
+    CollectionProperty,
     EnumProperty,
     FloatProperty,
     FloatVectorProperty,
@@ -13,9 +19,10 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
-from bpy.types import PropertyGroup
+from bpy.types import Collection, Context, PropertyGroup
 
-from . import models, slider
+from ..gen3d_core import runs
+from . import models, outliers, papers, slider
 
 MAX_SEED = 2**31 - 1
 
@@ -28,6 +35,49 @@ KEPT = [
     ("REST", "What Is Left", "Delete the faces to be replaced; what is near the remaining ones is kept"),
     ("OUTSIDE", "Outside of a Box", "Select an object around the part to be replaced, then, too, the shape"),
 ]
+SOURCES = [
+    ("SELECTION", "Selection", "What is selected: each object is one asset, together with its children"),
+    (
+        "COLLECTION",
+        "Collection",
+        "What is in a collection and in those inside it: each object is one asset, together "
+        "with its children. What is hidden is left out",
+    ),
+    ("FILES", "Files", "A folder of mesh files, a zip, or a single file: each file is one asset"),
+]
+PICTURES = [
+    (runs.SAMPLES, "Samples", "Shapes that the model makes, always of the same seeds: they become better as it learns"),
+    (runs.CURVE, "Curve", "The errors that the training makes smaller, over its steps"),
+]
+METHODS = [
+    ("model", "By Model", "The model makes new shapes near each asset: parts may change"),
+    ("geometry", "By Geometry", "Each asset is scaled, bent and mirrored a little: its parts stay"),
+]
+
+
+def system_items(owner: object, context: Context | None) -> list[Any]:
+    """The systems that can be trained."""
+    return papers.items()
+
+
+def _start_index(settings: "Gen3DSettings") -> int:
+    ids = [models.SCRATCH, *(card.id for card in models.listing())]
+    # Few assets are the normal case, and a model that knows shapes already makes the most of them.
+    return ids.index(settings.start_id) if settings.start_id in ids else min(1, len(ids) - 1)
+
+
+def _set_start_index(settings: "Gen3DSettings", index: int) -> None:
+    settings.start_id = [models.SCRATCH, *(card.id for card in models.listing())][index]
+
+
+def _system_index(settings: "Gen3DSettings") -> int:
+    names = [paper.name for paper in papers.listing()]
+    best = [card.system for card in models.listing()]
+    return next((names.index(name) for name in (settings.system_name, *best) if name in names), 0)
+
+
+def _set_system_index(settings: "Gen3DSettings", index: int) -> None:
+    settings.system_name = papers.listing()[index].name
 
 
 def _model_index(settings: "Gen3DSettings") -> int:
@@ -82,6 +132,58 @@ class Gen3DSettings(PropertyGroup):
     completions: IntProperty(
         name="Count", description="How many completions to make", default=1, min=1, max=100, soft_max=16
     )
+    source: EnumProperty(name="Assets", description="What counts as your assets", items=SOURCES)
+    collection: PointerProperty(name="Collection", description="Each object in it is one asset", type=Collection)
+    title: StringProperty(
+        name="Name", description="Of the new model, as the list of models shows it", default="My Model"
+    )
+    start_id: StringProperty(options={"HIDDEN"})
+    start: EnumProperty(
+        name="Start From",
+        description="What the training begins with. A model that knows shapes already makes the most of a few assets",
+        items=models.start_items,
+        get=_start_index,
+        set=_set_start_index,
+        options=set(),
+    )
+    system_name: StringProperty(options={"HIDDEN"})
+    system: EnumProperty(
+        name="System",
+        description="What kind of model is trained",
+        items=system_items,
+        get=_system_index,
+        set=_set_system_index,
+        options=set(),
+    )
+    minutes: IntProperty(
+        name="Minutes",
+        description="How long it may learn; preparing the assets and measuring the model come on top",
+        default=20,
+        min=1,
+        soft_max=600,
+    )
+    mirror: BoolProperty(
+        name="Also Mirrored",
+        description="Learn each asset also with left and right exchanged; not for assets that have a side, as letters",
+        default=True,
+    )
+    rotate: BoolProperty(
+        name="Also Turned",
+        description="Learn each asset also turned about the vertical axis; not for assets that have a front, as chairs",
+        default=False,
+    )
+    each: IntProperty(
+        name="Each", description="How many variations of each asset to make", default=4, min=1, max=100, soft_max=16
+    )
+    change: FloatProperty(
+        name="Amount",
+        description="How far variations lie from their asset: 0 is the asset itself",
+        default=0.3,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    method: EnumProperty(name="Method", description="What makes the variations", items=METHODS)
 
 
 class Gen3DObject(PropertyGroup):
@@ -124,6 +226,7 @@ class Gen3DObject(PropertyGroup):
         name="Remove Debris", description="Leave out small loose parts", default=True, update=slider.changed
     )
     amount: FloatProperty(name="Amount", min=0.0, max=1.0)
+    method: StringProperty(name="Method", description="Of an augmentation: model or geometry")
     fitted: BoolProperty(description="The mesh is in the artist's coordinates and not in the engine's frame")
     source: StringProperty(name="Source", description="The object that this was made from")
     boxed: BoolProperty()
@@ -137,7 +240,24 @@ class Gen3DMesh(PropertyGroup):
     fingerprint: StringProperty()
 
 
-CLASSES = (Gen3DSettings, Gen3DObject, Gen3DMesh)
+class Gen3DOutlier(PropertyGroup):
+    """One row of the list of outliers; its name is the object's."""
+
+    uid: StringProperty()
+
+
+class Gen3DWindow(PropertyGroup):
+    """What belongs to this sitting and not to the file: paths of this machine, and lists."""
+
+    path: StringProperty(
+        name="Path", description="A folder of mesh files, a zip, or a single mesh file", subtype="FILE_PATH"
+    )
+    picture: EnumProperty(name="Picture", description="What is shown of a training", items=PICTURES)
+    ranked: CollectionProperty(type=Gen3DOutlier)
+    outlier: IntProperty(name="Outlier", description="Click to select it", default=-1, update=outliers.pick)
+
+
+CLASSES = (Gen3DSettings, Gen3DObject, Gen3DMesh, Gen3DOutlier, Gen3DWindow)
 
 
 def register() -> None:
@@ -145,10 +265,12 @@ def register() -> None:
     bpy.types.Scene.gen3d = PointerProperty(type=Gen3DSettings)  # pyright: ignore[reportAttributeAccessIssue]
     bpy.types.Object.gen3d = PointerProperty(type=Gen3DObject)  # pyright: ignore[reportAttributeAccessIssue]
     bpy.types.Mesh.gen3d = PointerProperty(type=Gen3DMesh)  # pyright: ignore[reportAttributeAccessIssue]
+    bpy.types.WindowManager.gen3d = PointerProperty(type=Gen3DWindow)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def unregister() -> None:
     """Takes them away; what is saved in files stays there."""
+    del bpy.types.WindowManager.gen3d  # pyright: ignore[reportAttributeAccessIssue]
     del bpy.types.Mesh.gen3d  # pyright: ignore[reportAttributeAccessIssue]
     del bpy.types.Object.gen3d  # pyright: ignore[reportAttributeAccessIssue]
     del bpy.types.Scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,8 +1,8 @@
 """The artist's verbs, each written once: the Python API runs them at once, the panel's operators in the background.
 
-A verb is a generator. It checks what it is given, yields requests and receives their results; in the end it returns a
-function that makes the objects. Only that function changes anything in Blender. Between two steps the artist goes on
-working, so a verb keeps names and numbers of Blender's data and no references to it.
+A verb is a generator. It checks what it is given, yields requests and receives each as it ended, or the error with
+which it did; in the end it returns a function that makes the objects. Only that function changes anything in Blender.
+Between two steps the artist goes on working, so a verb keeps names and numbers of Blender's data, no references to it.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -15,7 +15,8 @@ from bpy.types import Object
 from ..gen3d_core.cards import Card
 from ..gen3d_core.errors import BadRequest, Unsupported
 from ..gen3d_core.protocol import Arrays, Event
-from . import models, objects, slider
+from . import assets, models, objects, slider
+from .calls import Call
 from .memory import Latent, Memory, Quality, recall, require_ours, store_latent
 from .objects import Geometry, Surface
 
@@ -38,7 +39,7 @@ class Step:
 
 
 Finish = Callable[[], list[Object]]
-Verb = Generator[Step, list[Event], Finish]
+Verb = Generator[Step, Call, Finish]
 
 
 def generate(model: str, seeds: Sequence[int], quality: Quality) -> Verb:
@@ -46,8 +47,8 @@ def generate(model: str, seeds: Sequence[int], quality: Quality) -> Verb:
     card = models.find(model)
     models.require(card, "generate shapes", "samples", "latents")
     where = objects.target(bpy.context)
-    results = yield Step("sample", str(card.folder), {"seeds": list(seeds), **quality.options()})
-    memory = _memory("sample", card, quality)
+    results = (yield Step("sample", str(card.folder), {"seeds": list(seeds), **quality.options()})).results
+    memory = remembered("sample", card, quality)
     names = [f"{_short(card)} {result.values['seed']}" for result in results]
     return lambda: objects.in_row(where, results, memory, names)
 
@@ -69,19 +70,20 @@ def interpolate(a: Object, b: Object, model: str, steps: int, quality: Quality) 
             # The mesh is not shown: a coarse one will do.
             options = {"fit": surface.fit, **Quality(32).options()}
             step = Step("reconstruct", str(card.folder), options, surface.arrays, 0.4 * number, 0.4 * number + 0.4)
-            ends[number] = _latent((yield step), card)
+            ends[number] = _latent((yield step).results, card)
     first, second = ends
     assert first is not None
     assert second is not None
-    memory = replace(_memory(slider.TASK, card, quality), a=first, b=second, t=0.5, source=", ".join(names))
+    memory = replace(remembered(slider.TASK, card, quality), a=first, b=second, t=0.5, source=", ".join(names))
     arrays = {"a": first, "b": second}
     if steps:
         options = {"steps": steps, **quality.options()}
-        results = yield Step("interpolate", str(card.folder), options, arrays, 0.8)
+        results = (yield Step("interpolate", str(card.folder), options, arrays, 0.8)).results
         memory = replace(memory, task="decode", a=None, b=None)
         titles = [f"{names[0]} to {names[1]} {result.values['t']:.2f}" for result in results]
         return lambda: objects.in_row(where, results, memory, titles)
-    results = yield Step("decode", str(card.folder), {"t": 0.5, "draft": False, **quality.options()}, arrays, 0.8)
+    options = {"t": 0.5, "draft": False, **quality.options()}
+    results = (yield Step("decode", str(card.folder), options, arrays, 0.8)).results
 
     def finish() -> list[Object]:
         created = objects.in_row(where, results[:1], memory, [f"{names[0]} to {names[1]}"])
@@ -102,8 +104,8 @@ def vary(obj: Object, seeds: Sequence[int], amount: float, quality: Quality) -> 
     if latent is None:
         raise BadRequest(f"'{name}' remembers no latent of the model '{card.title}'.", "Reconstruct it first.")
     options = {"seeds": list(seeds), "amount": amount, **quality.options()}
-    results = yield Step("vary", str(card.folder), options, {"latent": latent})
-    varied = replace(_memory("vary", card, quality), amount=amount, source=name)
+    results = (yield Step("vary", str(card.folder), options, {"latent": latent})).results
+    varied = replace(remembered("vary", card, quality), amount=amount, source=name)
     names = [f"{name} variation {result.values['seed']}" for result in results]
     return lambda: objects.in_row(where, results, varied, names)
 
@@ -113,8 +115,8 @@ def reconstruct(obj: Object, model: str, quality: Quality) -> Verb:
     card = models.find(model)
     models.require(card, "reconstruct shapes", "encodes", "fits")
     where, surface = objects.target(bpy.context), objects.surface(obj)
-    results = yield _reconstruction(card, surface, quality)
-    memory = replace(_memory("reconstruct", card, quality), fitted=surface.fit, source=surface.name)
+    results = (yield _reconstruction(card, surface, quality)).results
+    memory = replace(remembered("reconstruct", card, quality), fitted=surface.fit, source=surface.name)
     return lambda: objects.beside(where, surface, results, memory, [f"{surface.name} reconstructed"])
 
 
@@ -126,10 +128,10 @@ def complete(obj: Object, box: Object | None, model: str, seeds: Sequence[int], 
         raise BadRequest("The box cannot be the shape itself.", "Select another object around the part to be replaced.")
     where, surface = objects.target(bpy.context), objects.surface(obj)
     corners = surface.local_box(objects.world_box(box)) if box else None
-    results = yield _completion(card, surface, corners, seeds, quality)
+    results = (yield _completion(card, surface, corners, seeds, quality)).results
     flat = tuple(corners[0] + corners[1]) if corners else (0.0,) * 6
     memory = replace(
-        _memory("complete", card, quality), fitted=surface.fit, source=surface.name, boxed=bool(corners), box=flat
+        remembered("complete", card, quality), fitted=surface.fit, source=surface.name, boxed=bool(corners), box=flat
     )
     names = [f"{surface.name} completed {result.values['seed']}" for result in results]
     return lambda: objects.beside(where, surface, results, memory, names)
@@ -143,14 +145,14 @@ def regenerate(obj: Object) -> Verb:
         raise BadRequest(f"The mesh of '{obj.name}' stays as it is. {reason}.", "Change that, then try again.")
     uid, name = obj.session_uid, obj.name
     surface: Surface | None = None
-    if memory.task in ("complete", "reconstruct"):
+    if memory.task in ("augment", "complete", "reconstruct"):
         source = bpy.data.objects.get(memory.source)
         if source is None:
             raise BadRequest(
                 f"'{name}' was made from '{memory.source}', which is gone.", "Undo, or start from another."
             )
-        surface = objects.surface(source)
-    results = yield _again(memory, _same_version(memory), surface)
+        surface = assets.surface(source) if memory.task == "augment" else objects.surface(source)
+    results = (yield _again(memory, surface)).results
 
     def finish() -> list[Object]:
         found = objects.find(uid, name)
@@ -165,9 +167,12 @@ def regenerate(obj: Object) -> Verb:
     return finish
 
 
-def _again(memory: Memory, card: Card, surface: Surface | None) -> Step:
+def _again(memory: Memory, surface: Surface | None) -> Step:
     """The request that made an object."""
-    options = memory.quality.options()
+    if surface and memory.task == "augment":
+        card = _same_version(memory) if memory.method == "model" else None
+        return augmentation(surface, card, memory.method, [memory.seed], memory.amount, memory.quality)
+    card, options = _same_version(memory), memory.quality.options()
     if memory.task == slider.TASK and memory.a is not None and memory.b is not None:
         arrays = {"a": memory.a, "b": memory.b}
         return Step("decode", str(card.folder), {"t": memory.t, "draft": False, **options}, arrays)
@@ -182,6 +187,14 @@ def _again(memory: Memory, card: Card, surface: Surface | None) -> Step:
     return Step("sample", str(card.folder), {"seeds": [memory.seed], **options})
 
 
+def augmentation(
+    surface: Surface, card: Card | None, method: str, seeds: Sequence[int], amount: float, quality: Quality
+) -> Step:
+    """The request for variations of an asset; ``card`` is None where no model has a part in it."""
+    options = {"seeds": list(seeds), "amount": amount, "method": method, "fit": surface.fit, **quality.options()}
+    return Step("augment", str(card.folder) if card else "", options, surface.arrays)
+
+
 def _reconstruction(card: Card, surface: Surface, quality: Quality) -> Step:
     return Step("reconstruct", str(card.folder), {"fit": surface.fit, **quality.options()}, surface.arrays)
 
@@ -193,7 +206,8 @@ def _completion(
     return Step("complete", str(card.folder), options, surface.arrays)
 
 
-def _memory(task: str, card: Card, quality: Quality) -> Memory:
+def remembered(task: str, card: Card, quality: Quality) -> Memory:
+    """What every object of one request remembers."""
     return Memory(
         task=task,
         model=card.id,

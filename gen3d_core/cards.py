@@ -27,11 +27,13 @@ ENVIRONMENT = "GEN3D_ZOO"
 
 #: What the entries of a card are in JSON.
 TYPES = {
-    **dict.fromkeys(("system", "title", "output", "licence", "data", "sha256"), str),
-    "abilities": list,
-    "config": dict,
-    "rank": int,
+    **dict.fromkeys(("system", "title", "output", "licence", "data", "sha256", "date", "parent"), str),
+    **dict.fromkeys(("abilities", "sources"), list),
+    **dict.fromkeys(("config", "metrics"), dict),
+    **dict.fromkeys(("rank", "assets"), int),
 }
+#: Entries that a card may lack.
+OPTIONAL = frozenset({"rank", "date", "assets", "sources", "parent", "metrics"})
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Card:
         config: the system's configuration.
         sha256: of the weights file, in hexadecimal.
         rank: place in lists; the lowest is the default model.
+        date: when it was made, as 2026-01-31.
+        assets: how many it was trained on.
+        sources: their names.
+        parent: the model that it was fine-tuned from.
+        metrics: what was measured, by the measure's name.
         folder: where it is; not stored.
     """
 
@@ -62,6 +69,11 @@ class Card:
     config: Mapping[str, Any]
     sha256: str
     rank: int = 100
+    date: str = ""
+    assets: int = 0
+    sources: Sequence[str] = ()
+    parent: str = ""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
 
     @property
@@ -75,10 +87,10 @@ class Card:
         return self.folder / PREVIEW
 
     def values(self) -> dict[str, Any]:
-        """What is stored, as plain values."""
+        """What is stored, as plain values; what is not known is left out."""
         values = asdict(self)
         del values["folder"]
-        return values
+        return {key: value for key, value in values.items() if value or key not in OPTIONAL}
 
 
 def read(folder: Path) -> Card:
@@ -95,7 +107,7 @@ def read(folder: Path) -> Card:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BadModel(f"The card {path} cannot be read: {error}.", "Restore or reinstall the model.") from error
     known = {f.name for f in fields(Card)} - {"folder", "id"}
-    needed = known - {"rank"}
+    needed = known - OPTIONAL
     wrong = needed
     if isinstance(values, dict):
         wrong = (needed - set(values)) | (set(values) - known - {"id"})
@@ -132,7 +144,8 @@ def _all(extra: Sequence[Path]) -> list[Card | BadModel]:
     found: dict[str, Card | BadModel] = {}
     for zoo in zoos(extra):
         for path in sorted(zoo.glob(f"*/{CONFIG}")):
-            if path.parent.name not in found:
+            # A name with a dot in front is a model that is being written, or that a killed process left half written.
+            if path.parent.name not in found and not path.parent.name.startswith("."):
                 try:
                     found[path.parent.name] = read(path.parent)
                 except BadModel as problem:

@@ -86,11 +86,11 @@ def render(mesh: Mesh, size: int = 256, look: Look = CLAY, bounds: Floats | None
     Raises:
         EngineError: the ray caster embreex is not installed.
     """
-    scene = _Scene(mesh, look.crease)
+    scene = Scene(mesh, look.crease)
     box = np.stack([mesh.vertices.min(0), mesh.vertices.max(0)]) if bounds is None else bounds
     fitted = mesh.vertices if bounds is None else _corners(bounds)
     camera = _Camera.fitting(fitted, look)
-    paper = _linear(np.array(look.paper))
+    paper = linear(np.array(look.paper))
     shade = _ground(scene, camera, look, size, float(box[0, 2]))
     pixels = paper * shade[..., None]
     eye, rays = camera.rays(size * GRID)
@@ -213,16 +213,27 @@ class _Camera:
 
 
 @dataclass(frozen=True)
-class _Hits:
-    """Which rays (H,) meet the surface, where (H, 3), and the unit shading normals (H, 3), which face the eye."""
+class Hits:
+    """Which rays (H,) meet the surface, and there: the face (H,), how many times its direction each ray has gone (H,),
+    the points (H, 3), lifted a little off the surface, and the unit shading normals (H, 3), which face the eye."""
 
     ray: NDArray[np.intp]
+    face: NDArray[np.intp]
+    distance: Floats
     points: Floats
     normals: Floats
 
 
-class _Scene:
-    """A mesh prepared for ray casting."""
+class Scene:
+    """A mesh prepared for ray casting.
+
+    Args:
+        mesh: in any frame.
+        crease: edges that bend less, in degrees, are shaded smoothly.
+
+    Raises:
+        EngineError: the ray caster embreex is not installed.
+    """
 
     def __init__(self, mesh: Mesh, crease: float) -> None:
         try:
@@ -243,8 +254,8 @@ class _Scene:
         # Rays leave the surface from a little above it, or they would meet the face that they start on.
         self.lift = np.float32(2e-4 * np.linalg.norm(np.ptp(mesh.vertices, axis=0)))
 
-    def hit(self, origins: Floats, directions: Floats) -> _Hits:
-        """Where rays, each (N, 3), first meet the surface."""
+    def hit(self, origins: Floats, directions: Floats) -> Hits:
+        """Where rays, each (N, 3), first meet the surface; directions need no unit length."""
         found = self._scene.run(np.ascontiguousarray(origins), directions, output=True)
         ray = np.flatnonzero(found["primID"] >= 0)
         faces, which = np.unique(found["primID"][ray], return_inverse=True)
@@ -257,7 +268,7 @@ class _Scene:
         flat *= np.where((flat * toward).sum(1, keepdims=True) < 0, -1, 1).astype(np.float32)
         smooth *= np.where((smooth * flat).sum(1, keepdims=True) < 0, -1, 1).astype(np.float32)
         points = origins[ray] + found["tfar"][ray, None] * directions[ray] + self.lift * flat
-        return _Hits(ray, points, smooth)
+        return Hits(ray, found["primID"][ray].astype(np.intp), found["tfar"][ray], points, smooth)
 
     def free(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
         """Which directions (N, K, 3) from origins (N, 3) meet nothing; with shape (N, K)."""
@@ -270,7 +281,7 @@ class _Scene:
 # Light
 
 
-def _lit(scene: _Scene, points: Floats, normals: Floats, look: Look, k: int) -> Floats:
+def _lit(scene: Scene, points: Floats, normals: Floats, look: Look, k: int) -> Floats:
     """Light that arrives at points (N, 3) with unit normals (N, 3), by the ``k``-th set of directions; (N, 3)."""
     light = _direction(look.key_azimuth, look.key_elevation).astype(np.float32)
     facing = (normals @ light).clip(0)
@@ -288,7 +299,7 @@ def _lit(scene: _Scene, points: Floats, normals: Floats, look: Look, k: int) -> 
     return look.key * key[:, None] * warm + look.sky * seen.mean(1).astype(np.float32)[:, None] * cool
 
 
-def _ground(scene: _Scene, camera: _Camera, look: Look, size: int, floor: float) -> Floats:
+def _ground(scene: Scene, camera: _Camera, look: Look, size: int, floor: float) -> Floats:
     """The share of its light that the ground keeps, in every point of the picture; with shape (size * GRID,) * 2.
 
     Shadows are soft: they are computed on a coarser grid of the picture and interpolated.
@@ -316,12 +327,16 @@ def _ground(scene: _Scene, camera: _Camera, look: Look, size: int, floor: float)
 
 def _developed(light: NDArray[np.floating]) -> Picture:
     """Linear light (H, W, 3) as sRGB bytes."""
+    return np.round(encoded(light) * 255).astype(np.uint8)
+
+
+def encoded(light: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Linear light as sRGB values from 0 to 1."""
     light = light.clip(0, 1)
-    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.round(encoded * 255).astype(np.uint8)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-def _linear(encoded: NDArray[np.float64]) -> Floats:
+def linear(encoded: NDArray[np.floating]) -> Floats:
     """sRGB values from 0 to 1 as linear light."""
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
 

@@ -50,23 +50,49 @@ class Noise:
     Args:
         seed: of the step.
         device: where the noise is used.
-        rank, world: which process of how many.
+        whole: shapes in the whole batch; None where there is one process.
+        share: which of them are this process's.
+        total: sums a tensor over all processes.
     """
 
-    def __init__(self, seed: int, device: torch.device, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        seed: int,
+        device: torch.device,
+        whole: int | None = None,
+        share: slice = slice(None),
+        total: Callable[[Tensor], Tensor] = lambda values: values,
+    ) -> None:
         self.generator = torch.Generator().manual_seed(seed)
-        self.device, self.rank, self.world = device, rank, world
+        self.device, self.whole, self.share, self.total = device, whole, share, total
 
     def randn(self, count: int, *shape: int) -> Tensor:
-        """Standard normal, with shape (count, *shape); ``count`` is this process's share of the batch."""
-        return self._share(torch.randn(count * self.world, *shape, generator=self.generator))
+        """Standard normal, with shape (count, *shape); ``count`` is the number of shapes in this process's batch."""
+        return self._share(torch.randn(self._rows(count), *shape, generator=self.generator), count)
 
     def rand(self, count: int, *shape: int) -> Tensor:
-        """Uniform in [0, 1), with shape (count, *shape); ``count`` is this process's share of the batch."""
-        return self._share(torch.rand(count * self.world, *shape, generator=self.generator))
+        """Uniform in [0, 1), with shape (count, *shape); ``count`` is the number of shapes in this process's batch."""
+        return self._share(torch.rand(self._rows(count), *shape, generator=self.generator), count)
 
-    def _share(self, whole: Tensor) -> Tensor:
-        return whole.chunk(self.world)[self.rank].to(self.device)
+    def common(self) -> float:
+        """One number, uniform in [0, 1), for the whole batch."""
+        return float(torch.rand(1, generator=self.generator))
+
+    def mean(self, value: float) -> float:
+        """The mean over the whole batch, where ``value`` is that of this process's share: for common decisions."""
+        if self.whole is None:
+            return value
+        own = len(range(self.whole)[self.share])
+        return float(self.total(torch.tensor(value * own, dtype=torch.float64, device=self.device))) / self.whole
+
+    def _rows(self, count: int) -> int:
+        return count if self.whole is None else self.whole
+
+    def _share(self, drawn: Tensor, count: int) -> Tensor:
+        mine = drawn[self.share]
+        if len(mine) != count:
+            raise ValueError(f"Noise was asked for {count} shapes; this process has {len(mine)} of {len(drawn)}.")
+        return mine.to(self.device)
 
 
 Batch = dict[str, Tensor]
@@ -89,6 +115,7 @@ class Stage:
         dataset: what this stage learns from, made of the prepared data; by default the prepared data itself.
         finish: called once with the prepared data after the last step, to measure what the system has to remember.
         cosine: lower the learning rate to a hundredth along half a cosine.
+        cost: what a step takes, in any unit that the system's stages share: they divide a time budget by it.
     """
 
     name: str
@@ -101,6 +128,7 @@ class Stage:
     dataset: Callable[[Batch, Run], Batch] = lambda data, run: data
     finish: Callable[[Batch, Run], None] = lambda data, run: None
     cosine: bool = False
+    cost: float = 1.0
 
 
 class System(nn.Module, ABC):

@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import BadRequest, Unsupported
 from .families import inversion
 from .nn.conv3d import nearest
-from .representations import Field, Representation, Voxels
+from .representations import Field, Mesh, Representation, Voxels
 from .run import Run
 from .system import Asset, Completes, Encodes, Fits, HasLatents, Samples, Scores, System, system_name
 
 #: Grid on which the fallbacks compare shapes.
 COMPARED_AT = 32
+#: What surprise weighs beside misfit, as in latent search.
+UNLIKELY = 0.02
+#: What geometry alone may change of a mesh at an amount of 1: its proportions, and how far it bends.
+MOST_SCALE, MOST_BEND = 0.3, 0.2
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,7 @@ def vary(system: System, latent: Tensor, amount: float, run: Run) -> Iterator[Sh
         Unsupported: the system has no latents.
         BadRequest: a latent of another size, or an amount outside [0, 1].
     """
-    if not 0 <= amount <= 1:
-        raise BadRequest(f"Amount {amount} is out of range; expected 0 to 1.", "Try 0.3.")
+    _check_amount(amount)
     if not isinstance(system, HasLatents):
         raise _unsupported(system, "vary shapes")
     _check_latents(system, latent)
@@ -149,7 +153,10 @@ def complete(system: System, partial: Asset, known: Tensor, run: Run) -> Iterato
 
 
 def score(system: System, assets: Sequence[Asset], run: Run) -> list[float]:
-    """How unusual each shape is, higher is more: the system's own score, else how badly it can be reproduced.
+    """How unusual each shape is, higher is more: the system's own score, else how badly it can be made from scratch.
+
+    That is the misfit of the latent that makes it best, among those that the prior can produce, and how unlikely that
+    latent is.
 
     Raises:
         Unsupported: neither is possible.
@@ -162,10 +169,74 @@ def score(system: System, assets: Sequence[Asset], run: Run) -> list[float]:
         elif isinstance(system, Fits):
             latent = encode(system, asset, run).to(system.device)[None]
             with torch.no_grad():
-                scores.append(float(system.misfit(asset, everything)(latent)[0]))
+                # An encoder may keep more of a shape than the prior knows; that part explains anything.
+                known = system.restrict(latent)
+                unlikely = (system.surprise(known) - 1).clamp_min(0)
+                scores.append(float((system.misfit(asset, everything)(known) + UNLIKELY * unlikely)[0]))
         else:
             raise _unsupported(system, "score shapes")
     return scores
+
+
+def augment(system: System, asset: Asset, amount: float, run: Run) -> Iterator[Shape]:
+    """Variations of a given shape, one per seed: it is encoded once, then varied.
+
+    Args:
+        system: with latents, and an encoder or latent search.
+        asset: to be varied.
+        amount: how far to go, the share of the way to a shape of the prior; 0 is the shape as the model sees it.
+        run: one seed a variation.
+
+    Raises:
+        Unsupported: the system has no latents, or can neither encode nor search.
+        BadRequest: an amount outside [0, 1].
+    """
+    _check_amount(amount)
+    if not isinstance(system, HasLatents):
+        raise _unsupported(system, "vary shapes")
+    with run.span(0.0, 0.3):
+        # Always by the same seed: the latent must not depend on which variations are asked for.
+        latent = encode(system, asset, _seeded(0, run))
+    with run.span(0.3, 1.0):
+        yield from vary(system, latent, amount, run)
+
+
+def deform(mesh: Mesh, amount: float, run: Run) -> Iterator[Shape]:
+    """Variations of a mesh by geometry alone, one per seed: other proportions and a slight bend, same faces.
+
+    They are as large as the mesh and stand where it stands.
+
+    Args:
+        mesh: in the engine's axes.
+        amount: 0 leaves it as it is, 1 is as much as keeps most things what they are.
+        run: one seed a variation.
+
+    Raises:
+        BadRequest: an amount outside [0, 1].
+    """
+    _check_amount(amount)
+    # Reading meshes takes a third of a second to import, which the first sample should not wait for.
+    from .data import solid
+    from .data.augmentation import Augmentation
+
+    changes = Augmentation(mirror=False, scale=MOST_SCALE * amount, bend=MOST_BEND * amount)
+    frame = solid.fit(mesh.vertices)
+    floor = float(mesh.vertices[:, 2].min())
+    for one in run.each():
+        found = changes.apply(mesh, np.random.Generator(np.random.PCG64(one.seeds[0])))
+        vertices = frame.outward(found.vertices)
+        vertices[:, 2] += floor - vertices[:, 2].min()
+        yield Shape(Mesh(vertices, found.faces), one.seeds[0])
+
+
+def _seeded(seed: int, run: Run) -> Run:
+    """A run of one seed whose progress is that of ``run``."""
+
+    def on_progress(fraction: float) -> bool:
+        run.report(fraction)
+        return True
+
+    return Run([seed], run.device, on_progress)
 
 
 def _decoded(system: HasLatents, latent: Tensor, run: Run, t: float | None = None) -> Shape:
@@ -188,6 +259,11 @@ def _kept(found: Representation, given: Asset, known: Tensor) -> Representation:
     if isinstance(found, Voxels):
         return found.keep(given, nearest(known, found.resolution))
     return found.keep(given, known) if isinstance(found, Field) else found
+
+
+def _check_amount(amount: float) -> None:
+    if not 0 <= amount <= 1:
+        raise BadRequest(f"Amount {amount} is out of range; expected 0 to 1.", "Try 0.3.")
 
 
 def _check_latents(system: System, *latents: Tensor) -> None:

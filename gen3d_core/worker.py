@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from . import __version__, cards, protocol
-from .errors import BadRequest, EngineError, Gen3DError, OutOfMemory, ProtocolError
+from .errors import BadMesh, BadRequest, EngineError, Gen3DError, OutOfMemory, ProtocolError
 from .protocol import Event, Request
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ PROTOCOL = 1
 PACKAGES = ("torch", "safetensors", "skimage", "scipy", "psutil", "igl", "trimesh")
 KEPT_MODELS = 2
 PROGRESS_SECONDS = 0.05
+#: Whose part it is to vary an asset.
+MODEL, GEOMETRY = "model", "geometry"
 
 
 def serve(device: str = "auto", threads: int = 0) -> None:
@@ -79,6 +81,8 @@ class Worker:
             "reconstruct": self._reconstruct,
             "complete": self._complete,
             "score": self._score,
+            "augment": self._augment,
+            "rank": self._rank,
         }
 
     def run(self) -> None:
@@ -260,11 +264,18 @@ class Worker:
 
     def _solid(self, request: Request) -> tuple[Solid, Frame]:
         from .data import solid
+
+        mesh, frame = self._mesh(request)
+        return solid.Solid(mesh), frame
+
+    def _mesh(self, request: Request) -> tuple[Mesh, Frame]:
+        """The artist's mesh in the engine's frame, and how that relates to the artist's."""
+        from .data import solid
         from .representations import Mesh
 
         vertices, faces = _array(request, "vertices", np.float32, (-1, 3)), _array(request, "faces", np.int32, (-1, 3))
         frame = solid.fit(vertices) if request.options.get("fit") else solid.IDENTITY
-        return solid.Solid(Mesh(frame.inward(vertices), faces)), frame
+        return Mesh(frame.inward(vertices), faces), frame
 
     # Tasks
 
@@ -351,6 +362,60 @@ class Worker:
         solid, _ = self._solid(request)
         (value,) = tasks.score(system, [solid], self._run(request, [0], "Scoring"))
         yield Event(request.id, "result", {"index": 0, "score": value})
+
+    def _augment(self, request: Request) -> Iterator[Event]:
+        from . import tasks
+
+        method, amount = str(request.options.get("method", MODEL)), float(request.options["amount"])
+        if method not in (MODEL, GEOMETRY):
+            raise BadRequest(f"There is no method '{method}'.", f"Use '{MODEL}' or '{GEOMETRY}'.")
+        run = self._run(request, _seeds(request), "Augmenting")
+        if method == GEOMETRY:
+            mesh, frame = self._mesh(request)
+            shapes = tasks.deform(mesh, amount, run)
+        else:
+            system = self._system(request)
+            solid, frame = self._solid(request)
+            shapes = tasks.augment(system, solid, amount, run)
+        yield from self._results(request, shapes, frame)
+
+    def _rank(self, request: Request) -> Iterator[Event]:
+        """Several assets, their vertices and faces one after another; each asset's faces count from its own first."""
+        card, system = cards.find(request.model), self._system(request)
+        from . import ranking
+        from .data import solid
+        from .representations import Mesh
+
+        names = [str(name) for name in request.options["names"]]
+        counts = [[int(n) for n in request.options[key]] for key in ("vertex_counts", "face_counts")]
+        arrays = [_array(request, "vertices", np.float32, (-1, 3)), _array(request, "faces", np.int32, (-1, 3))]
+        if not names or any(len(c) != len(names) or sum(c) != len(a) for c, a in zip(counts, arrays, strict=True)):
+            raise BadRequest(
+                "The names, counts and meshes of the request do not fit together.", "Update the interface."
+            )
+        parts = [np.split(array, np.cumsum(count)[:-1]) for count, array in zip(counts, arrays, strict=True)]
+        run = self._run(request, [0], "Ranking")
+        assets: list[Solid] = []
+        kept: list[int] = []
+        refused: list[tuple[str, BadMesh]] = []
+        with run.span(0.0, 0.2):
+            for index, (vertices, faces) in enumerate(run.track(list(zip(*parts, strict=True)))):
+                try:
+                    frame = solid.fit(vertices) if request.options.get("fit") else solid.IDENTITY
+                    assets.append(solid.Solid(Mesh(frame.inward(vertices), np.ascontiguousarray(faces))))
+                    kept.append(index)
+                except BadMesh as error:
+                    # One asset that cannot be used does not stop the others.
+                    refused.append((names[index], error))
+        if not assets:
+            raise refused[0][1]
+        with run.span(0.2, 1.0):
+            found = ranking.rank(system, assets, [names[i] for i in kept], run, card.metrics.get("scores"))
+        values = found.values()
+        for row in values["entries"]:
+            yield Event(request.id, "result", {**row, "index": kept[row["index"]]})
+        left_out = [[name, error.message] for name, error in refused]
+        yield Event(request.id, "done", {"sentence": values["sentence"], "sure": values["sure"], "refused": left_out})
 
 
 def _seeds(request: Request) -> list[int]:

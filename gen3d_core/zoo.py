@@ -9,13 +9,17 @@ import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .cards import CONFIG, WEIGHTS, Card
-from .errors import BadModel, BadRequest
+from .cards import CONFIG, PREVIEW, README, WEIGHTS, Card
+from .errors import BadModel, BadRequest, Gen3DError
+from .preview import save_png
 from .system import System, abilities, find_system, system_name
 
 
@@ -83,7 +87,18 @@ def load(card: Card, device: torch.device | None = None) -> System:
     return system.to(device or torch.device("cpu")).eval().requires_grad_(False)
 
 
-def save(system: System, folder: Path, *, title: str, licence: str, data: str, readme: str, rank: int = 100) -> Card:
+def save(
+    system: System,
+    folder: Path,
+    *,
+    title: str,
+    licence: str,
+    data: str,
+    readme: str,
+    rank: int = 100,
+    picture: NDArray[np.uint8] | None = None,
+    **facts: Any,
+) -> Card:
     """Writes a model: beside its place, then renamed into it. Weights are stored in half precision.
 
     Args:
@@ -91,16 +106,26 @@ def save(system: System, folder: Path, *, title: str, licence: str, data: str, r
         folder: of the model; its name becomes the id.
         title, licence, data, rank: see :class:`Card`.
         readme: the card for people, Markdown.
+        picture: with shape (H, W, 3), for the model chooser.
+        facts: further entries of the :class:`Card`: date, assets, sources, parent, metrics.
 
     Raises:
         BadRequest: the folder exists.
+        BadModel: some weights are not finite, or too large for half precision.
+        Gen3DError: it cannot be written, for instance because the disk is full; nothing is left behind.
     """
     if folder.exists():
         raise BadRequest(f"{folder} exists already.", "Choose another name: a model is never overwritten.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    state = {k: v.half() if v.is_floating_point() else v for k, v in system.cpu().state_dict().items()}
+    if wrong := [key for key, value in state.items() if not bool(torch.isfinite(value).all())]:
+        raise BadModel(
+            f"The weights of {folder.name} are not finite numbers of half precision: {', '.join(wrong[:3])}.",
+            "Train again with a smaller learning rate, or with another seed.",
+        )
+    beside = None
     try:
-        state = {k: v.half() if v.is_floating_point() else v for k, v in system.cpu().state_dict().items()}
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         save_file({key: value.contiguous() for key, value in state.items()}, beside / WEIGHTS)
         card = Card(
             id=folder.name,
@@ -113,13 +138,32 @@ def save(system: System, folder: Path, *, title: str, licence: str, data: str, r
             config=system.config_values(),
             sha256=digest(beside / WEIGHTS),
             rank=rank,
+            **facts,
         )
+        (beside / README).write_text(readme, encoding="utf-8")
+        if picture is not None:
+            save_png(beside / PREVIEW, picture)
+        # Last: a folder without its card is no model.
         (beside / CONFIG).write_text(json.dumps(card.values(), indent=2) + "\n", encoding="utf-8")
-        (beside / "README.md").write_text(readme, encoding="utf-8")
         beside.chmod(0o755)
         (beside / WEIGHTS).chmod(0o644)
+        _settle(beside)
         os.replace(beside, folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+    except BaseException as error:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+        if isinstance(error, OSError | SafetensorError):
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise Gen3DError(
+                f"The model cannot be written to {folder.parent}: {reason}.",
+                "Make room there, or choose another folder; a training can then be resumed and will save it.",
+            ) from error
         raise
     return replace(card, folder=folder)
+
+
+def _settle(folder: Path) -> None:
+    """Waits until the files of a folder are on the disk: after a power cut a name may otherwise outlive its content."""
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())

@@ -17,9 +17,15 @@ from gen3d_core.__main__ import main
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "chair-vae"
 COMMANDS = (
-    *("list", "info", "sample", "interpolate", "vary", "complete", "reconstruct", "score"),
+    *("list", "info", "sample", "interpolate", "vary", "complete", "reconstruct", "score", "augment"),
     *("train", "evaluate", "serve", "bench"),
 )
+
+
+@pytest.fixture(autouse=True)
+def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests leave nothing in the user's folders, and find nothing there."""
+    monkeypatch.setenv("GEN3D_CACHE", "off")
 
 
 def run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -88,7 +94,7 @@ def test_verbs_on_an_artists_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run("reconstruct", MODEL, str(chair), *common, capsys=capsys)[0] == 0
     status, out, _ = run("score", MODEL, str(chair), "--device", "cpu", "--json", capsys=capsys)
     assert status == 0
-    assert json.loads(out)[0]["file"] == str(chair)
+    assert json.loads(out)["entries"][0]["name"] == chair.stem
     mesh = trimesh.load_mesh(chair, process=False)
     mesh.update_faces(mesh.triangles_center[:, 1] < 0.1)
     cut = tmp_path / "cut.ply"
@@ -98,6 +104,112 @@ def test_verbs_on_an_artists_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[
     status, out, _ = run("complete", MODEL, *arguments, *common, capsys=capsys)
     assert status == 0
     assert len(json.loads(out)) == 2
+
+
+def made(count: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> list[Path]:
+    """Mesh files of the model's own shapes."""
+    seeds = [str(seed) for seed in range(1, count + 1)]
+    arguments = ("--seeds", *seeds, "--resolution", "32", "--out", str(folder), "--device", "cpu")
+    assert run("sample", MODEL, *arguments, capsys=capsys)[0] == 0
+    return sorted(folder.glob("*.glb"))
+
+
+def test_a_folder_is_ranked_and_what_cannot_be_used_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "assets"
+    made(2, folder, capsys)
+    trimesh.creation.box((1, 1, 0.9)).export(folder / "block 📦.ply")
+    (folder / "broken.obj").write_text("v 0 0 0\n")
+    status, out, _ = run("score", MODEL, str(folder), "--device", "cpu", "--json", capsys=capsys)
+    assert status == 0
+    values = json.loads(out)
+    assert values["entries"][0]["name"] == "block 📦"
+    assert len(values["entries"]) == 3
+    assert [name for name, _ in values["refused"]] == ["broken"]
+    status, out, _ = run("score", MODEL, str(folder), "--device", "cpu", "--quick", capsys=capsys)
+    assert status == 0
+    first, *_, sentence, left_out = out.splitlines()
+    assert first.split()[0] == "1"
+    assert first.endswith("block 📦")
+    assert sentence.startswith("Each asset was scored once")
+    assert left_out.startswith("Left out: broken: ")
+
+
+def test_assets_are_told_from_usual_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Packed grids: tables against random cells; the area under the curve is in the answer."""
+    import numpy as np
+
+    random = np.random.Generator(np.random.PCG64(0))
+    grids = {"block": random.random((4, 32, 32, 32)) < 0.5, "table": np.zeros((8, 32, 32, 32), bool)}
+    grids["table"][:, 4:28, 4:28, 20:23] = grids["table"][:, 14:18, 14:18, 4:20] = True
+    for i in range(8):
+        grids["table"][i, 4 + i // 4 : 28, 4:28, 20 : 22 + i % 4] = True
+    packed = tmp_path / "grids.npz"
+    np.savez(packed, **{name: np.packbits(cells.reshape(len(cells), -1), axis=1) for name, cells in grids.items()})
+    arguments = (f"{packed}:block", f"{packed}:table", "--usual", f"{packed}:table", "--usual-first", "4", "--quick")
+    status, out, _ = run("score", MODEL, *arguments, "--device", "cpu", "--json", capsys=capsys)
+    assert status == 0
+    values = json.loads(out)
+    assert {row["name"] for row in values["entries"][:4]} == {f"block {i}" for i in range(4)}
+    assert values["auroc"][f"{packed}:block"] == 1
+    assert values["auroc"][f"{packed}:table"] < 0.9
+    assert values["auroc"]["all"] < 1
+    assert values["entries"][0]["percentile"] == 100
+    status, out, _ = run("score", MODEL, *arguments, "--device", "cpu", capsys=capsys)
+    assert "AUROC against 4 usual assets" in out
+
+
+@pytest.mark.parametrize("model", [True, False])
+def test_augment_writes_variations_with_their_provenance(
+    model: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(2, tmp_path / "assets", capsys)
+    names = (MODEL, str(tmp_path / "assets")) if model else (str(tmp_path / "assets"), "--without-model")
+    common = ("--resolution", "32", "--device", "cpu", "--json", "--out", str(tmp_path / "new"))
+    options = ("--count", "2", "--amount", "0.5", "--seed", "7", "--licence", "CC0-1.0")
+    status, out, _ = run("augment", *names, *options, *common, capsys=capsys)
+    assert status == 0
+    rows = json.loads((tmp_path / "new/provenance.json").read_text(encoding="utf-8"))
+    assert rows == json.loads(out)["variations"]
+    assert len(rows) == 4
+    assert {row["source"] for row in rows} == {f"{MODEL}-1", f"{MODEL}-2"}
+    assert {path.name for path in (tmp_path / "new").glob("*.glb")} == {row["file"] for row in rows}
+    for row in rows:
+        assert row["source_licence"] == "CC0-1.0"
+        assert row["seed"] in (7, 8)
+        assert row["weights"] == (cards.find(MODEL).sha256 if model else None)
+        assert row["method"] == ("model" if model else "geometry")
+        # It differs from the asset and from the other variation, and it is no other thing.
+        assert 0.003 < row["distance"] < 0.3
+        assert row["distance_to_next"] > 0.003
+        source = trimesh.load_mesh(tmp_path / "assets" / f"{row['source']}.glb")
+        variation = trimesh.load_mesh(tmp_path / "new" / row["file"])
+        assert abs(variation.bounds - source.bounds).max() < 0.4
+    before = {row["file"]: row for row in rows}
+    one = str(tmp_path / "assets" / f"{MODEL}-1.glb")
+    names = (MODEL, one) if model else (one, "--without-model")
+    assert run("augment", *names, "--count", "2", "--seed", "8", "--amount", "0.5", *common, capsys=capsys)[0] == 0
+    after = {row["file"]: row for row in json.loads((tmp_path / "new/provenance.json").read_text(encoding="utf-8"))}
+    # Earlier records stay; a file that was written again has the new one.
+    assert len(after) == 5
+    assert after[f"{MODEL}-1-variation-7.glb"] == before[f"{MODEL}-1-variation-7.glb"]
+    again = f"{MODEL}-1-variation-8.glb"
+    assert (before[again]["source_licence"], after[again]["source_licence"]) == ("CC0-1.0", None)
+    assert after[again]["distance"] == pytest.approx(before[again]["distance"], abs=0.005)
+
+
+def test_augment_goes_on_after_a_bad_asset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "assets"
+    folder.mkdir()
+    trimesh.creation.box((1, 2, 3)).export(folder / "a box.ply")
+    (folder / "broken.obj").write_text("v 0 0 0\n")
+    common = ("--without-model", "--count", "1", "--out", str(tmp_path / "new"))
+    status, out, _ = run("augment", str(folder), *common, capsys=capsys)
+    assert status == 0
+    assert "a-box-variation-1.glb" in out
+    assert "Left out: broken: " in out
+    assert (tmp_path / "new/a-box-variation-1.glb").exists()
 
 
 def test_sheet_is_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +246,11 @@ def test_bad_input_is_one_sentence_and_status_2(tmp_path: Path, capsys: pytest.C
         (("sample", MODEL, "--resolution", "100000"), "out of range"),
         (("sample", MODEL, "--device", "toaster"), "not a device"),
         (("score", MODEL, str(empty)), "faces"),
+        (("score", MODEL, str(tmp_path / "nowhere")), "neither"),
+        (("augment", MODEL, str(tmp_path / "nowhere")), "no file"),
+        (("augment", MODEL), "No assets"),
+        (("augment", "--without-model", str(empty)), "faces"),
+        (("augment", MODEL, str(empty), "--count", "0"), "0 variations"),
         (("reconstruct", MODEL, str(tmp_path / "missing.glb")), "no file"),
         (("interpolate", MODEL, "--from", "1", "--to", "2", "--steps", "1"), "two ends"),
         (("vary", MODEL, "--of", "1", "--amount", "3"), "out of range"),

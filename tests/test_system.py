@@ -125,8 +125,21 @@ def test_unknown_configuration_keys_are_named() -> None:
 def test_processes_share_the_noise_of_a_step(draw: str) -> None:
     device = torch.device("cpu")
     whole = Noise(5, device)
-    parts = [Noise(5, device, rank, 3) for rank in range(3)]
+    # Shares need not be equal.
+    parts = [Noise(5, device, 7, share) for share in (slice(0, 2), slice(2, 4), slice(4, 7))]
     for shape in ((4,), (2, 2)):
-        expected = getattr(whole, draw)(6, *shape)
-        assert torch.equal(torch.cat([getattr(part, draw)(2, *shape) for part in parts]), expected)
+        expected = getattr(whole, draw)(7, *shape)
+        drawn = [getattr(part, draw)(count, *shape) for part, count in zip(parts, (2, 2, 3), strict=True)]
+        assert torch.equal(torch.cat(drawn), expected)
+    assert [part.common() for part in parts] == [whole.common()] * 3
     assert not torch.equal(getattr(Noise(6, device), draw)(6, 4), getattr(Noise(5, device), draw)(6, 4))
+    with pytest.raises(ValueError, match="asked for 7 shapes; this process has 2 of 7"):
+        getattr(parts[0], draw)(7, 4)
+
+
+def test_a_decision_is_taken_over_the_whole_batch() -> None:
+    device = torch.device("cpu")
+    assert Noise(5, device).mean(0.25) == 0.25
+    # The other process has 4 of 7 shapes, of which the mean is 1.
+    noise = Noise(5, device, 7, slice(0, 3), lambda values: values + 4)
+    assert noise.mean(0.5) == pytest.approx((3 * 0.5 + 4) / 7)

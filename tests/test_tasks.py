@@ -14,7 +14,7 @@ from torch import Tensor
 from gen3d_core import tasks
 from gen3d_core.errors import BadRequest, Unsupported
 from gen3d_core.families import inversion
-from gen3d_core.representations import Field, MeshOptions
+from gen3d_core.representations import Field, Mesh, MeshOptions
 from gen3d_core.run import Cancelled, Run
 from gen3d_core.system import Asset, Batch, Stage, System, lerp
 
@@ -193,6 +193,10 @@ def test_variation_goes_its_share_of_the_way_to_each_seed() -> None:
 def test_amounts_out_of_range_are_refused(amount: float) -> None:
     with pytest.raises(BadRequest, match="out of range"):
         list(tasks.vary(Spheres(), torch.zeros(2), amount, Run([0])))
+    with pytest.raises(BadRequest, match="out of range"):
+        list(tasks.augment(EncodingSpheres(), Ball(0.3), amount, Run([0])))
+    with pytest.raises(BadRequest, match="out of range"):
+        list(tasks.deform(ball_mesh(), amount, Run([0])))
 
 
 @pytest.mark.parametrize("latent", [torch.zeros(3), torch.zeros(1, 2), torch.zeros(())])
@@ -239,6 +243,106 @@ def test_the_fallback_score_is_higher_for_what_cannot_be_reproduced() -> None:
     assert unusual == pytest.approx(0.1, abs=0.02)
 
 
+def test_the_fallback_score_asks_what_the_prior_can_make_not_what_an_encoder_can_keep() -> None:
+    """An encoder that reproduces anything explains nothing: the score looks at what is left of its latents."""
+
+    class Keeping(FittingSpheres):
+        """Latents whose second number is kept by the encoder alone: a radius to the letter."""
+
+        def radius(self, z: Tensor) -> Tensor:
+            return super().radius(z) + z[:, 1]
+
+        def encode(self, assets: Sequence[Asset], run: Run) -> Tensor:
+            return torch.tensor([[0.0, asset.radius - 0.25] for asset in assets])  # type: ignore[attr-defined]
+
+        def restrict(self, z: Tensor) -> Tensor:
+            return torch.cat([z[:, :1], torch.zeros_like(z[:, 1:])], dim=1)
+
+    usual, unusual = tasks.score(Keeping(), [Ball(0.25), Ball(0.45)], Run([0]))
+    assert usual < 0.01
+    assert unusual == pytest.approx(0.2, abs=0.02)
+
+
+def test_unlikely_latents_make_a_shape_unusual() -> None:
+    class Far(FittingSpheres):
+        def encode(self, assets: Sequence[Asset], run: Run) -> Tensor:
+            # Both explain the shape as well; the second number makes nothing of it.
+            return torch.tensor([[0.0, 0.0 if asset.radius < 0.25 else 5.0] for asset in assets])  # type: ignore[attr-defined]
+
+        def restrict(self, z: Tensor) -> Tensor:
+            return z
+
+    near, far = tasks.score(Far(), [Ball(0.24), Ball(0.26)], Run([0]))
+    assert far - near == pytest.approx(tasks.UNLIKELY * (5**2 / 2 - 1), abs=0.01)
+
+
+def test_augmentation_varies_what_was_given() -> None:
+    """Each seed its share of the way from the shape to a shape of the prior, whatever is asked for beside it."""
+    system = EncodingSpheres()
+    shapes = list(tasks.augment(system, Ball(0.3), 0.3, Run([8, 9])))
+    for shape, seed in zip(shapes, (8, 9), strict=True):
+        assert shape.latent is not None
+        assert torch.allclose(shape.latent, 0.5 + 0.3 * (Run([seed]).randn(2)[0] - 0.5))
+        assert shape.seed == seed
+    (alone,) = tasks.augment(system, Ball(0.3), 0.3, Run([9]))
+    assert torch.equal(alone.latent, shapes[1].latent)  # type: ignore[arg-type]
+    (same,) = tasks.augment(system, Ball(0.3), 0.0, Run([9]))
+    assert torch.equal(same.latent, torch.tensor([0.5, 0.5]))  # type: ignore[arg-type]
+
+
+def test_augmentation_by_search_starts_at_the_same_latent_for_every_seed() -> None:
+    (first,) = tasks.augment(FittingSpheres(), Ball(0.3), 0.0, Run([1]))
+    (second,) = tasks.augment(FittingSpheres(), Ball(0.3), 0.0, Run([2]))
+    assert torch.equal(first.latent, second.latent)  # type: ignore[arg-type]
+    assert radius(first) == pytest.approx(0.3, abs=0.005)
+
+
+def test_augmentation_reports_progress_and_can_be_cancelled() -> None:
+    fractions: list[float] = []
+
+    def watch(fraction: float) -> bool:
+        fractions.append(fraction)
+        return True
+
+    list(tasks.augment(FittingSpheres(), Ball(0.3), 0.5, Run([1, 2], on_progress=watch)))
+    assert fractions == sorted(fractions)
+    assert len({round(fraction, 1) for fraction in fractions}) > 4
+    with pytest.raises(Cancelled):
+        list(tasks.augment(FittingSpheres(), Ball(0.3), 0.5, Run([1, 2], on_progress=lambda f: f < 0.2)))
+
+
+def ball_mesh() -> Mesh:
+    return Field(lambda points: points.norm(dim=1) - 0.3).to_mesh(MeshOptions(24))
+
+
+def test_geometry_alone_changes_proportions_and_keeps_the_faces() -> None:
+    mesh = ball_mesh()
+    first, second = tasks.deform(mesh, 0.5, Run([1, 2]))
+    (alone,) = tasks.deform(mesh, 0.5, Run([2]))
+    made = [shape.representation for shape in (first, second, alone)]
+    assert all(isinstance(one, Mesh) and one.is_closed() for one in made)
+    one, two, three = (shape.vertices for shape in made)  # type: ignore[attr-defined]
+    assert np.array_equal(two, three)
+    assert np.abs(one - two).max() > 0.01
+    assert np.abs(one - mesh.vertices).max() < 0.3
+    # As large as it was, and standing where it stood.
+    for vertices in (one, two):
+        assert np.ptp(vertices, axis=0).max() == pytest.approx(np.ptp(mesh.vertices, axis=0).max(), abs=1e-5)
+        assert vertices[:, 2].min() == pytest.approx(mesh.vertices[:, 2].min(), abs=1e-5)
+    (same,) = tasks.deform(mesh, 0.0, Run([1]))
+    assert same.representation.vertices == pytest.approx(mesh.vertices, abs=1e-6)  # type: ignore[attr-defined]
+
+
+def test_more_geometry_changes_more() -> None:
+    mesh = ball_mesh()
+
+    def change(amount: float) -> float:
+        shapes = tasks.deform(mesh, amount, Run(range(6)))
+        return float(np.mean([np.abs(s.representation.vertices - mesh.vertices).mean() for s in shapes]))  # type: ignore[attr-defined]
+
+    assert 0 < change(0.2) < change(0.5) < change(1.0)
+
+
 def test_a_systems_own_ways_come_first() -> None:
     system = EncodingSpheres()
     assert torch.equal(tasks.encode(system, Ball(0.3), Run([0])), torch.tensor([0.5, 0.5]))
@@ -258,6 +362,8 @@ def test_what_a_system_cannot_do_is_said_in_words() -> None:
         ("take a given shape", lambda: tasks.reconstruct(spheres, ball, Run([0]))),
         ("take a given shape", lambda: list(tasks.complete(spheres, ball, EVERYWHERE, Run([0])))),
         ("score shapes", lambda: tasks.score(spheres, [ball], Run([0]))),
+        ("vary shapes", lambda: list(tasks.augment(bare, ball, 0.3, Run([0])))),
+        ("take a given shape", lambda: list(tasks.augment(spheres, ball, 0.3, Run([0])))),
     ]
     for verb, ask in asked:
         with pytest.raises(Unsupported, match=f"cannot {verb}"):

@@ -122,7 +122,7 @@ def test_interpolation_vary_and_decode(engine: Engine) -> None:
 def test_reconstruct_complete_and_score_an_artists_mesh(engine: Engine) -> None:
     (made,) = results(engine.ask("sample", seeds=[1], resolution=32))
     vertices, faces = made.arrays["vertices"], made.arrays["faces"]
-    far = (vertices * 7 + np.float32([10, -4, 2])).astype(np.float32)
+    far = (vertices * 7 + np.array([10, -4, 2])).astype(np.float32)
     (seen,) = results(engine.ask("reconstruct", arrays={"vertices": far, "faces": faces}, fit=True, resolution=32))
     assert np.abs(seen.arrays["vertices"].mean(0) - far.mean(0)).max() < 1.5
     left = faces[vertices[faces].mean(axis=1)[:, 2] < 0.1]
@@ -130,6 +130,111 @@ def test_reconstruct_complete_and_score_an_artists_mesh(engine: Engine) -> None:
     assert len(whole) == 2
     (scored,) = results(engine.ask("score", arrays={"vertices": vertices, "faces": faces}, fit=False))
     assert np.isfinite(scored.values["score"])
+
+
+def test_augmentation_gives_variations_in_the_artists_coordinates(engine: Engine) -> None:
+    (made,) = results(engine.ask("sample", seeds=[1], resolution=32))
+    vertices = (made.arrays["vertices"] * 7 + np.array([10, -4, 2])).astype(np.float32)
+    faces = made.arrays["faces"]
+    arrays = {"vertices": vertices, "faces": faces}
+    options: dict[str, Any] = {"seeds": [1, 2], "amount": 0.4, "fit": True, "resolution": 32}
+    found = results(engine.ask("augment", arrays=arrays, method="model", **options))
+    assert [event.values["seed"] for event in found] == [1, 2]
+    assert not np.array_equal(found[0].arrays["latent"], found[1].arrays["latent"])
+    for event in found:
+        assert np.abs(event.arrays["vertices"].mean(0) - vertices.mean(0)).max() < 2
+    # A variation does not depend on what is asked for beside it.
+    (alone,) = results(engine.ask("augment", arrays=arrays, method="model", **{**options, "seeds": [2]}))
+    assert np.array_equal(alone.arrays["latent"], found[1].arrays["latent"])
+
+
+def test_augmentation_by_geometry_needs_no_model_and_keeps_the_faces(engine: Engine) -> None:
+    (made,) = results(engine.ask("sample", seeds=[1], resolution=32))
+    arrays = {"vertices": made.arrays["vertices"] * 3, "faces": made.arrays["faces"]}
+    options = {"amount": 0.5, "method": "geometry", "fit": True}
+    first, second = results(engine.ask("augment", "", arrays, seeds=[1, 2], **options))
+    assert "latent" not in first.arrays
+    assert np.array_equal(np.sort(first.arrays["faces"], axis=None), np.sort(arrays["faces"], axis=None))
+    moved = [np.abs(event.arrays["vertices"] - arrays["vertices"]).max() for event in (first, second)]
+    assert all(0.01 < most < 1.0 for most in moved)
+    assert not np.array_equal(first.arrays["vertices"], second.arrays["vertices"])
+
+
+def collection(*meshes: tuple[Any, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays and the counts of a request with several assets."""
+    arrays = {
+        "vertices": np.concatenate([vertices for vertices, _ in meshes]).astype(np.float32),
+        "faces": np.concatenate([faces for _, faces in meshes]).astype(np.int32),
+    }
+    return arrays, {"vertex_counts": [len(v) for v, _ in meshes], "face_counts": [len(f) for _, f in meshes]}
+
+
+def chairs_and_a_slab(engine: Engine) -> list[tuple[Any, Any]]:
+    made = results(engine.ask("sample", seeds=[1, 2], resolution=32))
+    corners = np.array(np.meshgrid([0, 3], [0, 3], [0, 2.5], indexing="ij"), np.float32).reshape(3, -1).T
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    slab = np.array([triangle for a, b, c, d in quads for triangle in ((a, b, c), (a, c, d))], np.int32)
+    chairs = [(event.arrays["vertices"], event.arrays["faces"]) for event in made]
+    return [chairs[0], (corners, slab), chairs[1]]
+
+
+def test_a_collection_is_ranked_the_most_unusual_first(engine: Engine) -> None:
+    arrays, counts = collection(*chairs_and_a_slab(engine))
+    events = engine.ask("rank", arrays=arrays, names=["a", "slab", "b"], fit=True, **counts)
+    found = results(events)
+    assert [event.values["place"] for event in found] == [1, 2, 3]
+    assert (found[0].values["name"], found[0].values["index"]) == ("slab", 1)
+    assert all(event.values["low"] <= event.values["score"] <= event.values["high"] for event in found)
+    assert 0.5 <= events[-1].values["sure"] <= 1
+    assert "harmless changes" in events[-1].values["sentence"]
+    assert events[-1].values["refused"] == []
+    # The same asset alone scores the same.
+    alone, count = collection(chairs_and_a_slab(engine)[1])
+    (again,) = results(engine.ask("rank", arrays=alone, names=["slab"], fit=True, **count))
+    assert again.values["score"] == found[0].values["score"]
+
+
+def test_an_asset_that_cannot_be_used_is_named_and_the_others_are_ranked(engine: Engine) -> None:
+    chair, _, other = chairs_and_a_slab(engine)
+    broken = (np.full((3, 3), np.nan, np.float32), np.array([[0, 1, 2]], np.int32))
+    arrays, counts = collection(chair, broken, other)
+    events = engine.ask("rank", arrays=arrays, names=["a", "broken", "b"], fit=True, **counts)
+    assert sorted(event.values["index"] for event in results(events)) == [0, 2]
+    ((name, sentence),) = events[-1].values["refused"]
+    assert name == "broken"
+    assert "not numbers" in sentence
+    arrays, counts = collection(broken)
+    error = engine.ask("rank", arrays=arrays, names=["broken"], fit=True, **counts)[-1]
+    assert error.values["kind"] == "bad-mesh"
+
+
+def test_counts_that_do_not_fit_are_refused(engine: Engine) -> None:
+    arrays, counts = collection(*chairs_and_a_slab(engine))
+    cases: list[dict[str, Any]] = [
+        {**counts, "names": ["a", "b"]},
+        {**counts, "names": ["a", "b", "c"], "vertex_counts": [1, 2, 3]},
+        {"names": [], "vertex_counts": [], "face_counts": []},
+    ]
+    for wrong in cases:
+        error = engine.ask("rank", arrays=arrays, fit=True, **wrong)[-1]
+        assert error.values["kind"] == "bad-request"
+        assert "fit together" in error.values["message"]
+
+
+def test_a_ranking_can_be_cancelled(engine: Engine) -> None:
+    chair = chairs_and_a_slab(engine)[0]
+    arrays, counts = collection(*[chair] * 60)
+    names = [str(i) for i in range(60)]
+    engine.send(Request("long", "rank", MODEL, {"names": names, "fit": True, **counts}, arrays))
+    while engine.next().kind != "progress":
+        pass
+    engine.send(Request("stop", "cancel", options={"request": "long"}))
+    seen = {}
+    while len(seen) < 2:
+        event = engine.next()
+        if event.final:
+            seen[event.id] = event.kind
+    assert seen == {"stop": "done", "long": "cancelled"}
 
 
 def test_completion_of_a_closed_mesh_asks_for_a_box(engine: Engine) -> None:
@@ -151,6 +256,9 @@ BAD = [
     ("sample", MODEL, {"seeds": [-1]}, "bad-request", "Seed"),
     ("dance", MODEL, {}, "bad-request", "dance"),
     ("sample", MODEL, {}, "bad-request", "understood"),
+    ("augment", MODEL, {"seeds": [1], "amount": 0.3, "method": "magic"}, "bad-request", "magic"),
+    ("augment", "no-such-model", {"seeds": [1], "amount": 0.3}, "unknown-model", "no-such-model"),
+    ("rank", "no-such-model", {}, "unknown-model", "no-such-model"),
 ]
 
 
@@ -169,7 +277,7 @@ def test_meshes_without_faces_and_with_bad_numbers(engine: Engine) -> None:
     vertices = np.zeros((3, 3), np.float32)
     nothing = {"vertices": vertices, "faces": np.zeros((0, 3), np.int32)}
     assert "faces" in engine.ask("reconstruct", arrays=nothing, fit=False)[-1].values["message"]
-    wrong = {"vertices": vertices + np.float32(np.nan), "faces": np.int32([[0, 1, 2]])}
+    wrong = {"vertices": vertices + np.float32(np.nan), "faces": np.array([[0, 1, 2]], np.int32)}
     assert engine.ask("reconstruct", arrays=wrong, fit=True)[-1].values["kind"] == "bad-mesh"
 
 
@@ -308,7 +416,7 @@ def test_a_new_system_is_one_new_file(tmp_path: Path) -> None:
     (ball,) = results(engine.ask("sample", "ball", seeds=[1], resolution=32))
     radius = np.linalg.norm(ball.arrays["vertices"], axis=1)
     assert radius.std() < 0.01 < radius.mean()
-    arrays = {"a": np.float32([0.0]), "b": np.float32([1.0])}
+    arrays = {"a": np.array([0.0], np.float32), "b": np.array([1.0], np.float32)}
     row = results(engine.ask("interpolate", "ball", arrays, steps=3, resolution=32))
     sizes = [float(np.linalg.norm(event.arrays["vertices"], axis=1).mean()) for event in row]
     assert np.allclose(sizes, [0.15, 0.3, 0.45], atol=0.01)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import BadRequest
+from .. import cards
+from ..errors import BadMesh, BadRequest
 from .common import (
     command,
     device_options,
@@ -23,10 +24,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..data.solid import Frame, Solid
+    from ..data.sources import Prepared
+    from ..ranking import Entry, Ranking
     from ..representations import Mesh
     from ..run import Run
     from ..system import System
     from ..tasks import Shape
+
+
+#: What can be named as a collection.
+SOURCES = "mesh files, folders, zip files, catalogue:CATEGORY or FILE.npz:KEY"
 
 
 def add(commands: Any) -> None:
@@ -55,9 +62,13 @@ def add(commands: Any) -> None:
     parser.add_argument("--sheet", type=Path, help="also draw all shapes into this PNG")
     parser = _verb(commands, "reconstruct", _reconstruct, "Mesh files as the model sees them.")
     parser.add_argument("meshes", type=Path, nargs="+", help="mesh files")
-    parser = command(commands, "score", _score, "Rate how unusual mesh files are: higher is more.")
+    parser = command(commands, "score", _score, "Rank assets by how unusual they are, and say how sure that is.")
     model_options(parser)
-    parser.add_argument("meshes", type=Path, nargs="+", help="mesh files")
+    parser.add_argument("sources", nargs="+", help=SOURCES)
+    parser.add_argument("--count", type=int, default=1000, help="assets of each source at most (default: 1000)")
+    parser.add_argument("--usual", metavar="SOURCE", help="usual assets to hold them against: how well are they told?")
+    parser.add_argument("--usual-first", type=int, default=0, metavar="N", help="leave out the first N of --usual")
+    parser.add_argument("--quick", action="store_true", help="score each once: no intervals")
     device_options(parser)
 
 
@@ -141,18 +152,59 @@ def _reconstruct(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
+    card = cards.find(options.model, options.zoo)
     system = load_system(options)
-    from .. import tasks
+    from .. import novelty, ranking
+    from ..data import sources
 
-    solids = [_solid(path)[0] for path in options.meshes]
-    with progress_run([0], system.device, "Scoring") as run:
-        scores = tasks.score(system, solids, run)
-    rows = sorted(zip(map(str, options.meshes), scores, strict=True), key=lambda row: -row[1])
-    say(
-        options,
-        [{"file": name, "score": value} for name, value in rows],
-        "\n".join(f"{value:12.4f}  {name}" for name, value in rows),
-    )
+    changes = ranking.CHANGES[:1] if options.quick else None
+    with progress_run([0], system.device, "Ranking") as run:
+        parts: list[Prepared] = []
+        for i, source in enumerate(options.sources):
+            with run.span(0.2 * i / len(options.sources), 0.2 * (i + 1) / len(options.sources)):
+                parts.append(sources.prepared(source, options.count, 0, run))
+        names = [name for part in parts for name in part.names]
+        refused = [entry for part in parts for entry in part.refused]
+        if not names:
+            raise BadMesh("; ".join(f"{name}: {sentence}" for name, sentence in refused[:3]), "Choose other assets.")
+        known = card.metrics.get("scores")
+        usual: list[float] = []
+        if options.usual:
+            with run.span(0.2, 0.25):
+                found = sources.prepared(options.usual, options.count, options.usual_first, run)
+            with run.span(0.25, 0.5):
+                usual = [
+                    entry.score for entry in ranking.rank(system, found.assets, found.names, run, None, changes).entries
+                ]
+            known = {"held_out": novelty.remembered(usual)}
+        with run.span(0.5, 1.0):
+            ranked = ranking.rank(system, [a for part in parts for a in part.assets], names, run, known, changes)
+    values = {**ranked.values(), "refused": [list(entry) for entry in refused]}
+    lines = [_row(entry, place) for place, entry in enumerate(ranked.entries, 1)]
+    lines += [ranked.sentence(), *(f"Left out: {name}: {sentence}" for name, sentence in refused)]
+    if usual:
+        owners = [source for source, part in zip(options.sources, parts, strict=True) for _ in part.names]
+        values["auroc"] = _auroc(ranked, owners, usual)
+        lines.append(f"AUROC against {len(usual)} usual assets; 1 tells them apart, 0.5 is chance:")
+        lines += [f"{value:8.3f}  {source}" for source, value in values["auroc"].items()]
+    say(options, values, "\n".join(lines))
+
+
+def _auroc(ranked: Ranking, owners: Sequence[str], usual: Sequence[float]) -> dict[str, float]:
+    """How well the assets of each source, and all of them, are told from usual ones."""
+    from .. import ranking
+
+    told: dict[str, list[float]] = {}
+    for entry in ranked.entries:
+        told.setdefault(owners[entry.index], []).append(entry.score)
+    found = {source: ranking.auroc(usual, told[source]) for source in dict.fromkeys(owners)}
+    return {**found, "all": ranking.auroc(usual, [entry.score for entry in ranked.entries])}
+
+
+def _row(entry: Entry, place: int) -> str:
+    percentile = "" if entry.percentile is None else f"{entry.percentile:.0f} %"
+    interval = "" if entry.low == entry.high else f"{entry.low:.3f} to {entry.high:.3f}"
+    return f"{place:5d}  {entry.score:10.3f}  {interval:20s}  {percentile:>5s}  {entry.name}"
 
 
 def _latent(system: System, source: str, run: Run) -> Tensor:

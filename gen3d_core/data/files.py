@@ -6,8 +6,11 @@ printers and scanners do.
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -15,8 +18,19 @@ from numpy.typing import NDArray
 
 from ..errors import BadMesh, BadRequest
 from ..representations import Mesh
+from .gltf import Fetch, read_gltf
+from .soup import MOST_FACES, Soup, too_many_faces
 
+#: Endings of the files that are written, and of those that are read.
 FORMATS = ("glb", "obj", "ply", "stl", "x3d")
+READ = ("glb", "gltf", "obj", "off", "ply", "stl")
+BLENDER = "Import it into Blender and use the Train panel there, or export it as GLB."
+#: Endings of meshes that are known but not read, and what to do with them.
+REFUSED = dict.fromkeys(
+    ("3ds", "abc", "blend", "dae", "fbx", "max", "ma", "mb", "usd", "usda", "usdc", "usdz"), BLENDER
+)
+#: Bytes of the largest file that is opened.
+LARGEST_FILE = 512 << 20
 Y_UP = frozenset({"glb", "gltf", "obj", "x3d"})
 
 
@@ -51,9 +65,13 @@ def write_mesh(path: Path, mesh: Mesh, name: str = "shape") -> None:
         )
         data = exported.encode() if isinstance(exported, str) else bytes(exported)  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(data)
-    os.replace(beside, path)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_bytes(data)
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def read_mesh(path: Path) -> Mesh:
@@ -62,25 +80,83 @@ def read_mesh(path: Path) -> Mesh:
     Raises:
         BadMesh: the file is missing, is of a kind that is not read, or holds no usable triangles.
     """
-    import trimesh
-
     if not path.is_file():
         raise BadMesh(f"There is no file {path}.", "Check its name.")
-    kind = path.suffix.lower().lstrip(".")
+    try:
+        require_size(path.stat().st_size)
+        soup = decode(path.suffix, path.read_bytes(), beside(path.parent, path.parent))
+        if len(soup.faces) == 0:
+            raise BadMesh("It has no faces.", "Choose a mesh with a surface.")
+        return Mesh(soup.vertices.astype(np.float32), soup.faces.astype(np.int32))
+    except BadMesh as error:
+        raise BadMesh(f"{path.name}: {error.message}", error.remedy, error.details) from error
+    except OSError as error:
+        raise BadMesh(f"{path.name} cannot be read: {error.strerror}.", "Check its permissions.") from error
+
+
+def decode(kind: str, data: bytes, fetch: Fetch) -> Soup:
+    """The triangles of a file's bytes in the engine's axes, unchecked.
+
+    Args:
+        kind: the file's ending.
+        data: its content.
+        fetch: reads files that it names, as a glTF's .bin.
+
+    Raises:
+        BadMesh: it cannot be read as a mesh of that kind.
+    """
+    kind = kind.lower().lstrip(".")
+    if kind in REFUSED:
+        raise BadMesh(f"{kind.upper()} files are not read here.", REFUSED[kind])
+    if kind not in READ:
+        raise BadMesh(f"It has no known mesh format: '{kind}'.", f"Expected one of {', '.join(READ)}.")
+    if not data:
+        raise BadMesh("The file is empty.", "Export it again.")
+    soup = read_gltf(data, fetch) if kind in ("glb", "gltf") else _by_trimesh(kind, data)
+    if len(soup.faces) > MOST_FACES:
+        raise too_many_faces()
+    return Soup(_to_z_up(soup.vertices), soup.faces) if kind in Y_UP else soup
+
+
+def beside(folder: Path, root: Path) -> Fetch:
+    """Reads files that a file in ``folder`` names; none outside of ``root`` is opened."""
+
+    def fetch(uri: str) -> bytes:
+        path = Path(os.path.normpath(folder / unquote(uri)))
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise BadMesh(f"It refers to '{uri}' outside of its folder.", "Copy that file beside it and re-export it.")
+        try:
+            require_size(path.stat().st_size)
+            return path.read_bytes()
+        except OSError as error:
+            raise BadMesh(f"Its file '{uri}' is missing.", "Copy it beside the mesh.", repr(error)) from error
+
+    return fetch
+
+
+def require_size(size: int) -> None:
+    """Checks that a file of so many bytes may be read.
+
+    Raises:
+        BadMesh: it is too large.
+    """
+    if size > LARGEST_FILE:
+        limit = f"{LARGEST_FILE / 2**20:,.0f} MiB"
+        raise BadMesh(f"The file is {size / 2**20:,.0f} MiB large; at most {limit} are read.", "Decimate the mesh.")
+
+
+def _by_trimesh(kind: str, data: bytes) -> Soup:
+    """The triangles of the simpler formats; objects, groups and polygons with more corners are resolved."""
+    import trimesh
+
     try:
         # Which exceptions a reader of foreign files can raise is not known: anything it raises means the same.
-        loaded = trimesh.load_mesh(path, process=False) if kind != "glb" else trimesh.load_scene(path)
-        mesh = loaded.to_mesh() if isinstance(loaded, trimesh.Scene) else loaded
-        vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
+        options: dict[str, Any] = {"skip_materials": True} if kind == "obj" else {}
+        loaded = trimesh.load_scene(io.BytesIO(data), file_type=kind, process=False, **options)
+        mesh = loaded.to_mesh()
+        return Soup(np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64))
     except Exception as error:
-        raise BadMesh(
-            f"{path.name} cannot be read as a mesh.", "Re-export it as GLB, OBJ, PLY or STL.", details=repr(error)
-        ) from error
-    if len(faces) == 0:
-        raise BadMesh(f"{path.name} has no faces.", "Choose a mesh with a surface.")
-    if kind in Y_UP:
-        vertices = _to_z_up(vertices)
-    return Mesh(vertices.astype(np.float32), faces.astype(np.int32))
+        raise BadMesh("It cannot be read as a mesh.", "Re-export it as GLB, OBJ, PLY or STL.", repr(error)) from error
 
 
 def _x3d(vertices: NDArray, faces: NDArray, normals: NDArray, name: str) -> str:

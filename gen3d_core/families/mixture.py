@@ -16,6 +16,8 @@ from torch import Tensor
 
 KMEANS_ROUNDS = 20
 ROUNDS = 20
+#: Each component stands for so many shapes at least: with fewer, it would draw them again and nothing between them.
+SHAPES = 4
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,15 @@ class Mixture:
             temperature: scales the deviation from the component's mean.
         """
         edges = self.weights.cumsum(0)
-        chosen = torch.searchsorted(edges, chooser * edges[-1], right=True).clamp_max(len(edges) - 1)
+        chosen = torch.searchsorted(edges, chooser * edges[-1], right=True).clamp_max(int((self.weights > 0).sum()) - 1)
         return self.means[chosen] + temperature * (self.scales[chosen] @ epsilon[..., None])[..., 0]
 
     def distances(self, z: Tensor) -> Tensor:
         """Squared Mahalanobis distances of (B, L) latents to each component, with shape (B, K)."""
         off = (z[:, None] - self.means)[..., None]
-        return torch.linalg.solve_triangular(self.scales, off, upper=False)[..., 0].pow(2).sum(-1)
+        squared = torch.linalg.solve_triangular(self.scales, off, upper=False)[..., 0].pow(2).sum(-1)
+        # A component that no shape belongs to is nowhere.
+        return squared.masked_fill(self.weights <= 0, torch.inf)
 
     def log_probability(self, z: Tensor) -> Tensor:
         """log p(z) in nats of (B, L) latents, with shape (B,)."""
@@ -60,18 +64,23 @@ class Mixture:
         return self.weights.log() - volume - constant - 0.5 * self.distances(z)
 
 
-def fit(codes: Tensor, components: int, floor: Tensor, seed: int = 0) -> Mixture:
+def fit(codes: Tensor, components: int, floor: Tensor, shapes: Tensor | None = None, seed: int = 0) -> Mixture:
     """The mixture of best likelihood, from a k-means start.
 
     Args:
         codes: with shape (N, L).
-        components: K; at most N.
+        components: K; fewer where there are fewer than four different shapes for each.
         floor: added to the variance of every component, with shape (L,): without it a component closes on one code.
+        shapes: which shape each code is a variation of, whole numbers with shape (N,); by default each its own.
         seed: of the start.
+
+    Returns:
+        The mixture, with K components; those that are not used come last and have no weight.
     """
     x = codes.double().cpu()
     count = len(x)
-    components = min(components, count)
+    different = count if shapes is None else len(shapes.unique())
+    wanted, components = components, min(components, max(different // SHAPES, 1))
     generator = torch.Generator().manual_seed(seed)
     means = x[torch.randperm(count, generator=generator)[:components]]
     for _ in range(KMEANS_ROUNDS):
@@ -81,7 +90,11 @@ def fit(codes: Tensor, components: int, floor: Tensor, seed: int = 0) -> Mixture
     found = _maximise(x, shares, floor.double().cpu())
     for _ in range(ROUNDS - 1):
         found = _maximise(x, torch.softmax(found._joint(x), dim=1), floor.double().cpu())
-    return Mixture(found.weights.float(), found.means.float(), found.scales.float())
+    unused = wanted - components
+    weights = torch.cat([found.weights, found.weights.new_zeros(unused)])
+    means = torch.cat([found.means, found.means[:1].expand(unused, -1)])
+    scales = torch.cat([found.scales, found.scales[:1].expand(unused, -1, -1)])
+    return Mixture(weights.float(), means.float(), scales.float())
 
 
 def _maximise(x: Tensor, shares: Tensor, floor: Tensor) -> Mixture:

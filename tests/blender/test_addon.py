@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import build_addon
+from gen3d_core import runs
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE / "scripts"
@@ -102,7 +103,7 @@ def blender(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["generate.py", "blend.py", "shapes.py"])
+@pytest.mark.parametrize("script", ["generate.py", "blend.py", "shapes.py", "assets.py", "many.py"])
 def test_script(blender: Blender, script: str) -> None:
     blender.run(script)
 
@@ -135,8 +136,21 @@ def test_errors(blender: Blender, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_registering(blender: Blender) -> None:
     words = blender.run("registering.py").split()
-    engine = int(words[words.index("engine") + 1])
-    end = time.monotonic() + 10
-    while Path(f"/proc/{engine}").exists() and time.monotonic() < end:
+    _ends(int(words[words.index("engine") + 1]), 10)
+
+
+@pytest.mark.slow
+def test_training(blender: Blender) -> None:
+    words = blender.run("train.py").split()
+    _ends(int(words[words.index("training") + 1]), 60)
+    status = runs.read(Path(words[words.index("folder") + 1]))
+    assert status
+    assert status.state == "paused", "a training whose Blender has gone did not pause"
+
+
+def _ends(process: int, seconds: float) -> None:
+    """Waits for the end of a process that nobody may be left to reap."""
+    end = time.monotonic() + seconds
+    while runs.identity(process):
+        assert time.monotonic() < end, f"process {process} outlived Blender"
         time.sleep(0.05)
-    assert not Path(f"/proc/{engine}").exists(), "the engine outlived Blender"

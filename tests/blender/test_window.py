@@ -13,12 +13,16 @@ import pytest
 
 import build_addon
 
+#: Pixels from one closed panel inside another to the next.
+PANEL_PITCH = 27
 HERE = Path(__file__).resolve().parent
 PACKAGE = "bl_ext.user_default.gen3d.blender_addon"
 #: Names for what runs inside Blender.
 MODULES = f"""
 from importlib import import_module
 jobs, slider, objects = (import_module("{PACKAGE}." + name) for name in ("jobs", "slider", "objects"))
+trainings, models, outliers = (import_module("{PACKAGE}." + name) for name in ("trainings", "models", "outliers"))
+pictures = import_module("{PACKAGE}.pictures")
 status, calls = import_module("{PACKAGE}.status").status, import_module("{PACKAGE}.calls")
 shapes = [obj for obj in bpy.context.scene.objects if obj.type == "MESH"]
 blend = next((obj for obj in shapes if obj.gen3d.task == "interpolate"), None)
@@ -174,3 +178,64 @@ def test_late_results_wait_and_cancel_leaves_nothing(window: Any) -> None:
     assert ask(window, "len(jobs.active())") == 0
     until(window, "not calls._open")
     assert ask(window, "len(shapes)") == 0
+
+
+@pytest.mark.slow
+def test_artist_trains_a_model_and_uses_it(window: Any, tmp_path: Path) -> None:
+    window.call("bpy.ops.wm.read_homefile(app_template='', use_empty=True)")
+    window.open_tab("Gen3D")
+    window.call("""
+with in_region(region_type='WINDOW'):
+    for number in range(9):
+        kind = ('cube', 'cone', 'cylinder')[number % 3]
+        getattr(bpy.ops.mesh, f'primitive_{kind}_add')(location=(3 * number, 0, 0))
+        bpy.context.view_layer.objects.active.scale.z = 0.5 + 0.2 * number
+    bpy.ops.object.select_all(action='SELECT')
+    bpy.ops.ed.undo_push(message='Nine assets')
+settings = bpy.context.scene.gen3d
+settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
+""")
+    # Only the panel of assets is open: what is below it would be out of the picture.
+    headers = window.panel_headers()
+    window.click(*headers[-1].center)
+    for header in reversed(headers[:-2]):
+        window.click(*header.center)
+    before = ask(window, "[[list(row) for row in obj.matrix_world] for obj in shapes]")
+    window.click(*window.find_button("gen3d.train("))
+    assert ask(window, "len(trainings.listing())") == 1
+    until(window, "trainings.listing()[0].state == 'training' and trainings.listing()[0].status.step > 0")
+
+    # Nothing that would keep Blender from saving by itself; the button is greyed; generating goes on.
+    assert ask(window, "len(main_window().modal_operators)") == 0
+    window.click(*window.find_button("gen3d.train("))
+    assert ask(window, "len(trainings.listing())") == 1
+    window.call("with in_region():\n    bpy.ops.gen3d.generate('INVOKE_DEFAULT', model='toy-blobs', count=1)")
+    until(window, "len(shapes) == 10")
+    assert ask(window, "trainings.listing()[0].state") == "training"
+    window.screenshot(tmp_path / "training.png")
+
+    # Pause, resume, stop and keep.
+    window.click(*window.find_button("gen3d.train_pause("))
+    until(window, "trainings.listing()[0].state == 'paused' and not trainings.listing()[0].active")
+    window.screenshot(tmp_path / "paused.png")
+    window.click(*window.find_button("gen3d.train_resume("))
+    until(window, "trainings.listing()[0].state == 'training' and trainings.listing()[0].status.step > 0")
+    window.click(*window.find_button("gen3d.train_keep("))
+    until(window, "trainings.listing()[0].state == 'done' and not trainings.listing()[0].active")
+    assert ask(window, "models.mine(models.find('hall-props'))")
+    until(window, "pictures.icon(trainings.listing()[0].folder / 'samples.png')")
+    window.screenshot(tmp_path / "done.png")
+    window.click(*window.find_button("gen3d.use_model("))
+    assert ask(window, "bpy.context.scene.gen3d.model") == "hall-props"
+    assert ask(window, "[[list(row) for row in obj.matrix_world] for obj in shapes][:9]") == before
+
+    # Outliers: the panel of training is closed, and the second one below it opened.
+    window.call("for obj in bpy.context.view_layer.objects:\n    obj.select_set(True)")
+    _, y = window.find_button(".title")
+    left = window.region("VIEW_3D", "UI").left + 60
+    window.click(left, y - PANEL_PITCH)
+    window.click(left, y + PANEL_PITCH)
+    window.click(*window.find_button("gen3d.find_outliers("))
+    until(window, "outliers.latest()")
+    assert ask(window, "len(outliers.latest().entries)") == 10
+    window.screenshot(tmp_path / "outliers.png")

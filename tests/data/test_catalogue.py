@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,11 +12,17 @@ from scipy.spatial import KDTree
 from skimage.measure import label
 
 from gen3d_core.data.catalogue import CATEGORIES, Part, Shape, chair, make, table
+from gen3d_core.data.catalogue.extruded import Extruded, extruded
+from gen3d_core.data.catalogue.handles import handle, loop
 from gen3d_core.data.catalogue.members import spread
+from gen3d_core.data.catalogue.paths import filleted, flowing, squared_distance, swelling
 from gen3d_core.data.catalogue.profiles import Bow, Ellipse, Trapezoid
+from gen3d_core.data.catalogue.revolved import Revolved, turned, vessel
 from gen3d_core.data.catalogue.solids import Arc, Box, Cone, Frame, Rod, Slab, Solid
 
-SEEDS = range(40)
+SEEDS = range(14)
+#: Categories whose shapes are their own mirror images; handles and steps are on one side.
+SYMMETRIC = ("chair", "table", "cabinet", "lamp", "airplane", "car")
 TILTED = Frame.at(0.05, -0.03, 0.02).turned("x", 0.4).turned("y", -0.7).turned("z", 1.1)
 SOLIDS: dict[str, Solid] = {
     "box": Box(TILTED, (0.2, 0.1, 0.15), 0.02),
@@ -31,6 +38,25 @@ SOLIDS: dict[str, Solid] = {
     "disc": Slab(TILTED, Ellipse(0.2, 0.2, 0.03), 0.03, 0.012),
     "bow": Slab(TILTED, Bow(0.2, 1.0, 0.025), 0.1, 0.014),
     "long bow": Slab(TILTED, Bow(0.2, 2.0, 0.025), 0.1, 0.014),
+    "vase": vessel(
+        TILTED, flowing([(0.1, -0.2), (0.17, -0.05), (0.1, 0.12), (0.08, 0.18), (0.12, 0.25)]), 0.05, 0.05, 0.015
+    ),
+    "baluster": turned(TILTED, swelling([(0.12, -0.3), (0.05, -0.2), (0.1, -0.05), (0.04, 0.2), (0.06, 0.3)]), 0.01),
+    "top": turned(TILTED, [(0.0, -0.3), (0.1, -0.1), (0.1, 0.2), (0.0, 0.3)], 0.02),
+    "stepped": turned(TILTED, [(0.2, -0.1), (0.2, 0.0), (0.08, 0.0), (0.08, 0.2)], 0.01, 0.03),
+    "ball": Revolved(TILTED, np.array([(0.0, -0.2), (0.14, -0.14), (0.2, 0.0), (0.14, 0.14), (0.0, 0.2)]), 0.0),
+    "outline": extruded(
+        TILTED,
+        [(-0.3, -0.05, 0.05, 0.1), (-0.1, -0.02, 0.06, 0.1), (0, -0.02, 0.13, 0.1), (0.3, -0.05, 0.1, 0.1)],
+        0.02,
+    ),
+    "wing": extruded(TILTED, [(-0.3, -0.1, 0.1, 0.05), (0.3, 0.05, 0.1, 0.022)], 0.022),
+    "delta": extruded(TILTED, [(-0.3, -0.2, 0.2, 0.05), (0.3, 0.2, 0.2, 0.022)], 0.022),
+    "hull": extruded(
+        TILTED,
+        [(-0.3, -0.08, 0.05, 0.08), (-0.1, -0.08, 0.1, 0.14), (0.15, -0.05, 0.1, 0.14), (0.3, -0.05, 0.06, 0.1)],
+        0.03,
+    ),
 }
 
 
@@ -74,7 +100,97 @@ def test_solid_mesh_is_closed_outward_and_on_the_surface(name: str) -> None:
     assert mesh.is_watertight
     assert mesh.is_winding_consistent
     assert mesh.volume > 0
-    assert np.abs(solid.sdf(solid.mesh().vertices)).max() < 2e-4
+    assert np.abs(solid.sdf(solid.mesh().vertices)).max() < 4e-4
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_rings_run_around_the_surface_from_cap_to_cap(name: str) -> None:
+    solid = SOLIDS[name]
+    rings = solid.rings()
+    levels, around = rings.shape[:2]
+    assert levels >= 2
+    assert around % 4 == 0
+    assert np.abs(solid.sdf(rings.reshape(-1, 3).astype(np.float32))).max() < 4e-4
+    np.testing.assert_allclose(solid.mesh().vertices[: levels * around], rings.reshape(-1, 3), atol=1e-6)
+    corners = solid.corners()
+    assert sorted(corners) == list(corners)
+    assert len(set(corners)) == 4
+    assert corners[-1] < around
+    if solid.strip:
+        # Opposite points of a strip lie across it, the four corners at its ends.
+        assert corners[0] + corners[3] == corners[1] + corners[2] == around - 1
+    else:
+        assert np.ptp(np.diff(corners)) == 0
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_thickness_is_at_most_the_width_of_the_mesh_along_any_axis(name: str) -> None:
+    solid = SOLIDS[name]
+    local = (solid.mesh().vertices - solid.frame.translation) @ solid.frame.rotation
+    assert 0.02 < solid.thickness < np.ptp(local, axis=0).min() + 1e-3
+
+
+def test_walls_of_a_vessel_are_as_thick_as_asked_and_its_bowl_is_open() -> None:
+    wall = flowing([(0.15, 0.0), (0.22, 0.2), (0.16, 0.4), (0.2, 0.5)])
+    cup = vessel(Frame.at(), wall, 0.05, 0.06, 0.012)
+    assert cup.thickness == pytest.approx(0.05, abs=0.004)
+    heights = np.linspace(0.1, 0.45, 8, dtype=np.float32)
+    axis = np.stack([np.zeros(8), np.zeros(8), heights], 1).astype(np.float32)
+    assert np.all(cup.sdf(axis) > 0.035)
+    radii = np.interp(heights, wall[:, 1], wall[:, 0]) - 0.02
+    assert np.all(cup.sdf(np.stack([radii, np.zeros(8), heights], 1).astype(np.float32)) < 0)
+    assert cup.sdf(np.array([[0.0, 0.0, 0.03]], np.float32))[0] < 0
+
+
+def test_wrong_paths_and_stations_are_refused() -> None:
+    with pytest.raises(ValueError, match="axis to axis"):
+        Revolved(Frame.at(), np.array([(0.1, 0.0), (0.2, 0.1), (0.0, 0.2)]), 0.01)
+    with pytest.raises(ValueError, match="growing x"):
+        Extruded(Frame.at(), np.array([(0.0, 0, 1, 1), (0.0, 0, 1, 1)]), 0.01)
+
+
+def test_distance_to_a_path_matches_a_dense_sampling() -> None:
+    path = filleted([(0.0, 0.0), (0.3, 0.0), (0.3, 0.2), (0.1, 0.4)], 0.05)
+    dense = np.concatenate([a + (b - a) * np.linspace(0, 1, 400)[:, None] for a, b in pairwise(path)])
+    points = points_around(500)[:, :2]
+    nearest, _ = KDTree(dense).query(points)
+    np.testing.assert_allclose(np.sqrt(squared_distance(points[:, 0], points[:, 1], path)), nearest, atol=1e-3)
+
+
+def test_fillets_bend_gently_and_stay_near_their_corners() -> None:
+    corner = [(0.0, 0.0), (0.3, 0.0), (0.3, 0.3)]
+    path = filleted(corner, 0.1, bend=0.35)
+    steps = np.diff(path, axis=0)
+    turns = np.diff(np.unwrap(np.arctan2(steps[:, 1], steps[:, 0])))
+    assert np.abs(turns).max() < 0.36
+    assert turns.sum() == pytest.approx(math.pi / 2)
+    # The arc of radius 0.1 passes the corner at 0.1 * (sqrt(2) - 1).
+    nearest = math.sqrt(float(squared_distance(np.array([0.3]), np.array([0.0]), path)[0]))
+    assert nearest == pytest.approx(0.0414, abs=2e-3)
+
+
+def test_swelling_curves_have_no_extremes_but_those_given() -> None:
+    given = [(0.1, 0.0), (0.3, 0.2), (0.1, 0.5), (0.2, 0.7), (0.1, 1.0)]
+    curve = swelling(given, 20)
+    turns = np.flatnonzero(np.diff(np.sign(np.diff(curve[:, 0]))) != 0) + 1
+    np.testing.assert_allclose(curve[turns], given[1:-1], atol=1e-9)
+
+
+def test_a_loop_ends_where_it_should_and_stands_off_as_far_as_asked() -> None:
+    arc = loop((0.2, 0.0, 0.1), (0.25, 0.0, 0.4), 0.12, 0.03)
+    ends = np.array([(0.2, 0.0, 0.1), (0.25, 0.0, 0.4)], np.float32)
+    np.testing.assert_allclose(arc.sdf(ends), -0.03, atol=1e-6)
+    middle, way = ends.mean(0), np.array([0.3, 0.0, -0.05]) / np.hypot(0.3, 0.05)
+    np.testing.assert_allclose(arc.sdf((middle + 0.12 * way)[None].astype(np.float32)), -0.03, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["loop", "ear", "square", "scroll"])
+def test_handles_join_both_places_on_the_wall(form: str) -> None:
+    low, high = (0.2, 0.0, 0.1), (0.18, 0.0, 0.4)
+    handles = handle(form, low, high, 0.15, 0.03)
+    ends = np.array([low, high], np.float32)
+    assert np.all(np.min([solid.sdf(ends) for solid in handles], axis=0) < -0.029)
+    assert max(solid.bounds()[1, 0] for solid in handles) > 0.3
 
 
 @pytest.mark.parametrize("name", SOLIDS)
@@ -122,7 +238,7 @@ def test_spread_leaves_open_and_equal_gaps(inner: float, width: float, most: int
 
 def test_unknown_category_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match="chair, table"):
-        make("lamp", 0)
+        make("spoon", 0)
 
 
 def test_negative_seed_is_refused() -> None:
@@ -133,11 +249,11 @@ def test_negative_seed_is_refused() -> None:
 @pytest.mark.parametrize(
     ("category", "seed", "expected", "cells"),
     [
-        ("chair", 3, {"base": "pedestal", "back": "rest", "seat_width": 0.46554, "rake": 12.39945}, 546),
-        ("chair", 7, {"base": "legs", "back": "slats", "seat_height": 0.34600, "splay": 8.65435}, 1258),
-        ("chair", 103, {"base": "legs", "back": "tub", "bar": 0.05302, "count": 2}, 2258),
-        ("table", 2, {"base": "columns", "top": "rectangle", "length": 0.78593, "inset": 0.01115}, 1332),
-        ("table", 14, {"base": "legs", "extra": "apron", "height": 0.40639, "bar": 0.06810}, 1708),
+        ("chair", 3, {"base": "pedestal", "back": "rest", "seat_width": 0.51245, "rake": 11.34479}, 896),
+        ("chair", 7, {"base": "legs", "back": "panel", "seat_height": 0.36061, "splay": 0.0}, 3432),
+        ("chair", 103, {"base": "legs", "back": "rest", "bar": 0.05385, "count": 1}, 1432),
+        ("table", 2, {"base": "drawers", "top": "rectangle", "length": 0.9, "inset": 0.02788}, 4640),
+        ("table", 14, {"base": "legs", "extra": "shelf", "height": 0.38432, "bar": 0.04705}, 1212),
     ],
 )
 def test_shapes_never_change(category: str, seed: int, expected: dict[str, float | str], cells: int) -> None:
@@ -179,13 +295,15 @@ def test_shapes_are_one_connected_solid_with_a_margin(shapes: list[Shape]) -> No
 def test_members_are_thick_enough_to_be_seen_by_models(shapes: list[Shape]) -> None:
     for shape in shapes:
         for part in shape.parts:
-            assert part.solid.thickness >= 0.042, (shape.category, shape.seed, part)
+            # The inlets of jet engines have sharp lips.
+            assert part.solid.thickness >= 0.0435 or part.label == "engine", (shape.category, shape.seed, part)
 
 
 def test_shapes_are_mirror_symmetric(shapes: list[Shape]) -> None:
     for shape in shapes:
-        grid = shape.sdf_grid(32)
-        np.testing.assert_allclose(grid, grid[::-1], atol=1e-5)
+        if shape.category in SYMMETRIC:
+            grid = shape.sdf_grid(32)
+            np.testing.assert_allclose(grid, grid[::-1], atol=1e-5)
 
 
 def test_backs_stand_behind_the_seat() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -127,10 +128,60 @@ def test_other_formats_are_refused(tmp_path: Path, wedge: Mesh, name: str) -> No
 )
 def test_files_that_hold_no_mesh_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(BadMesh, match=name):
+    with pytest.raises(BadMesh, match=re.escape(name)):
         read_mesh(tmp_path / name)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadMesh, match=r"nowhere\.glb"):
         read_mesh(tmp_path / "nowhere.glb")
+
+
+def test_nothing_is_left_where_a_file_cannot_be_replaced(tmp_path: Path, wedge: Mesh) -> None:
+    (tmp_path / "wedge.ply").mkdir()
+    with pytest.raises(OSError, match=r"wedge\.ply"):
+        write_mesh(tmp_path / "wedge.ply", wedge)
+    assert [path.name for path in tmp_path.iterdir()] == ["wedge.ply"]
+
+
+def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "huge.ply").open("wb") as file:
+        file.truncate(2 << 30)
+    with pytest.raises(BadMesh, match=r"huge\.ply: The file is 2,048 MiB large; at most 512 MiB are read"):
+        read_mesh(tmp_path / "huge.ply")
+
+
+def test_known_formats_that_are_not_read_say_who_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "chair.FBX").write_bytes(b"Kaydara FBX Binary")
+    with pytest.raises(BadMesh, match="Train panel"):
+        read_mesh(tmp_path / "chair.FBX")
+
+
+def test_a_gltf_opens_nothing_outside_of_its_folder(tmp_path: Path, wedge: Mesh) -> None:
+    scene = trimesh.Scene(trimesh.Trimesh(wedge.vertices, wedge.faces))
+    files = scene.export(file_type="gltf")
+    assert isinstance(files, dict)
+    text = files.pop("model.gltf").decode()
+    name = next(name for name in files if name in text)
+    folder = tmp_path / "my chair \N{CHAIR}"
+    folder.mkdir()
+    (folder / "chair.gltf").write_text(text)
+    with pytest.raises(BadMesh, match="missing"):
+        read_mesh(folder / "chair.gltf")
+    for one, data in files.items():
+        (folder / one).write_bytes(data)
+    assert volume(read_mesh(folder / "chair.gltf")) == pytest.approx(volume(wedge), rel=1e-5)
+    (folder / name).rename(tmp_path / name)
+    (folder / "chair.gltf").write_text(text.replace(name, f"../{name}"))
+    with pytest.raises(BadMesh, match="outside"):
+        read_mesh(folder / "chair.gltf")
+
+
+def test_polygons_and_groups_of_an_obj_are_triangles(tmp_path: Path) -> None:
+    (tmp_path / "two.obj").write_text(
+        "mtllib gone.mtl\no one\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nusemtl a\nf 1 2 3 4\n"
+        "o two\nv 0 0 1\nv 1 0 1\nv 1 1 1\nusemtl b\nf -3 -2 -1\n"
+    )
+    mesh = read_mesh(tmp_path / "two.obj")
+    assert len(mesh.faces) == 3
+    assert mesh.face_areas().sum() == pytest.approx(1.5)

@@ -10,6 +10,7 @@ import trimesh
 
 from gen3d_core.data import catalogue, sources
 from gen3d_core.data.catalogue import Shape  # type: ignore[attr-defined]
+from gen3d_core.data.grids import Grid
 from gen3d_core.data.solid import Solid
 from gen3d_core.errors import BadMesh, BadRequest
 
@@ -83,5 +84,55 @@ def test_a_folder_without_meshes_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_named(folder: Path) -> None:
     (folder / "a.ply").write_bytes(b"ply\n")
-    with pytest.raises(BadMesh, match=r"a\.ply"):
+    with pytest.raises(BadMesh, match=r"^a: "):
         sources.load(str(folder), 3)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEN3D_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def test_what_cannot_be_read_costs_only_itself(folder: Path) -> None:
+    (folder / "a.ply").write_bytes(b"ply\n")
+    found = sources.prepared(str(folder), 10)
+    assert found.names == ["b", "deeper/c"]
+    assert [longest(asset) for asset in found.assets] == pytest.approx([1, 3])
+    ((name, problem),) = found.refused
+    assert name == "a"
+    assert problem.endswith(".")
+
+
+def test_repairs_are_told_by_name(folder: Path) -> None:
+    sheet = trimesh.Trimesh([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 2], [0, 2, 3]])
+    sheet.export(folder / "sheet.stl")
+    ((name, notes),) = sources.prepared(str(folder), 10).notes
+    assert name == "sheet"
+    assert notes == ["open sheets thickened (100% of the surface)"]
+
+
+def test_a_catalogue_has_names_too() -> None:
+    assert sources.prepared("catalogue:chair,table", 3).names == ["chair 0", "chair 1", "table 0"]
+
+
+def test_a_single_file_is_a_source(folder: Path) -> None:
+    assert [longest(asset) for asset in sources.load(str(folder / "a.ply"), 5)] == pytest.approx([2])
+
+
+def test_a_start_beyond_the_end_is_refused(folder: Path) -> None:
+    with pytest.raises(BadRequest, match="number 3"):
+        sources.load(str(folder), 2, 3)
+
+
+def test_packed_grids_are_a_source(tmp_path: Path) -> None:
+    cells = np.zeros((3, 16, 16, 16), bool)
+    for i in range(3):
+        cells[i, 4 : 6 + i, 3:9, 2:12] = True
+    rows = np.stack([np.packbits(one) for one in cells])
+    np.savez(tmp_path / "grids.npz", chair=rows)
+    found = sources.prepared(f"{tmp_path / 'grids.npz'}:chair", 5, 1)
+    assert found.names == ["chair 1", "chair 2"]
+    assert all(isinstance(asset, Grid) for asset in found.assets)
+    assert [asset.voxels(16).sum() for asset in found.assets] == [cells[1].sum(), cells[2].sum()]
+    with pytest.raises(BadRequest, match="no array 'sofa'"):
+        sources.load(f"{tmp_path / 'grids.npz'}:sofa", 5)

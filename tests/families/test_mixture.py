@@ -70,10 +70,41 @@ def test_fit_finds_the_mixture_that_made_the_data(two: Mixture) -> None:
 
 
 def test_a_component_never_closes_on_one_code() -> None:
-    codes = torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]])
-    found = mixture.fit(codes, 3, torch.full((2,), 0.01))
-    assert torch.allclose(found.scales.diagonal(dim1=1, dim2=2), torch.full((3, 2), 0.1), atol=1e-3)
+    for count in (1, 2, 3, 5, 8):
+        # Nearly the same codes: what remains of the variance is the floor.
+        codes = torch.tensor([[3.0, 1.0]]) + 1e-4 * torch.randn(count, 2, generator=torch.Generator().manual_seed(0))
+        found = mixture.fit(codes, 3, torch.full((2,), 0.01))
+        assert torch.allclose(found.scales.diagonal(dim1=1, dim2=2), torch.full((3, 2), 0.1), atol=1e-3)
+        assert torch.isfinite(found.log_probability(codes)).all()
+        z = draws(found, 500)
+        assert torch.allclose(z.std(0), torch.full((2,), 0.1), rtol=0.1)
 
 
-def test_more_components_than_codes_are_not_made() -> None:
-    assert len(mixture.fit(torch.randn(3, 2), 8, torch.ones(2)).weights) == 3
+@pytest.mark.parametrize(("count", "used"), [(1, 1), (3, 1), (7, 1), (8, 2), (40, 8), (400, 8)])
+def test_few_shapes_share_components(count: int, used: int) -> None:
+    codes = torch.randn(count, 5, generator=torch.Generator().manual_seed(1))
+    found = mixture.fit(codes, 8, torch.full((5,), 0.01))
+    assert found.weights.shape == (8,)
+    assert int((found.weights > 0).sum()) == used
+    assert bool((found.weights[:used] > 0).all())
+    z = found.draw(torch.linspace(0, 1 - 1e-7, 64), torch.randn(64, 5, generator=torch.Generator().manual_seed(2)))
+    # Unused components change nothing: not the draws, the distances, the density.
+    small = Mixture(found.weights[:used], found.means[:used], found.scales[:used])
+    assert torch.equal(
+        small.draw(torch.linspace(0, 1 - 1e-7, 64), torch.randn(64, 5, generator=torch.Generator().manual_seed(2))), z
+    )
+    assert torch.equal(small.distances(z).amin(1), found.distances(z).amin(1))
+    assert torch.allclose(small.log_probability(z), found.log_probability(z))
+
+
+def test_variations_of_a_shape_do_not_count_as_shapes() -> None:
+    generator = torch.Generator().manual_seed(3)
+    shapes = torch.arange(5).repeat_interleave(40)
+    centres = 10 * torch.randn(5, 3, generator=generator)
+    codes = centres[shapes] + 0.1 * torch.randn(200, 3, generator=generator)
+    found = mixture.fit(codes, 16, torch.full((3,), 1e-4), shapes)
+    assert int((found.weights > 0).sum()) == 1
+    # Draws fill the space between the shapes, instead of repeating them.
+    z = found.draw(torch.rand(200, generator=generator), torch.randn(200, 3, generator=generator))
+    assert float(torch.cdist(z, centres).amin(1).median()) > 1
+    assert int((mixture.fit(codes, 16, torch.full((3,), 1e-4)).weights > 0).sum()) == 16

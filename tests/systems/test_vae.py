@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -119,12 +120,35 @@ def test_completion_keeps_every_given_cell() -> None:
     assert given[known].any()
 
 
-def test_the_score_is_the_negative_bound() -> None:
+def statistics(system: VoxelVAE, chair: Any) -> list[float]:
+    """Logarithms of the weighted cross-entropy, the same for each full cell, and the divergence, by hand."""
+    x = torch.as_tensor(chair.voxels(RESOLUTION))[None, None].float()
+    mean, log_variance = system.network.encode(x)
+    p = system.network.decode(mean).sigmoid().double()
+    weight = system.config.weight
+    missed = -float(torch.where(x[:, 0] > 0, weight * p.log(), (1 - weight) * (1 - p).log()).sum())
+    spent = float(vae.kl_to_standard_normal(mean, log_variance))
+    return [math.log(missed), math.log(missed / float(x.sum())), math.log(spent)]
+
+
+def test_the_score_is_how_far_three_statistics_lie_above_those_of_the_data() -> None:
     system = build(TINY)
-    chairs = [catalogue.make("chair", seed) for seed in (4, 5)]
-    for chair, score in zip(chairs, system.score(chairs, Run([0, 1])), strict=True):
-        x = torch.as_tensor(chair.voxels(RESOLUTION))[None, None].float()
-        mean, log_variance = system.network.encode(x)
-        p = system.network.decode(mean).sigmoid().double()
-        missed = -torch.where(x[:, 0] > 0, p, 1 - p).log().sum()
-        assert float(score) == pytest.approx(float(missed + vae.kl_to_standard_normal(mean, log_variance)), rel=1e-4)
+    known, asked = ([catalogue.make("chair", seed) for seed in seeds] for seeds in ((4, 5, 6, 7), (8, 9)))
+    grids = torch.stack([torch.as_tensor(chair.voxels(RESOLUTION))[None] for chair in known])
+    system._calibrate({"voxels": grids}, Run([0]))
+    rows = torch.tensor([statistics(system, chair) for chair in known], dtype=torch.float64)
+    mean, deviation = rows.mean(0), rows.std(0, correction=0).clamp_min(0.05)
+    for chair, score in zip(asked, system.score(asked, Run([0, 1])), strict=True):
+        wanted = (torch.tensor(statistics(system, chair), dtype=torch.float64) - mean) / deviation
+        assert float(score) == pytest.approx(float(wanted.mean()), rel=1e-3, abs=1e-4)
+    # So the shapes that it was measured on score 0 on average.
+    assert float(system.score(known, Run([0] * 4)).mean()) == pytest.approx(0, abs=1e-3)
+
+
+def test_weights_from_before_scores_were_measured_are_loaded() -> None:
+    system, other = build(TINY), build(TINY)
+    old = {key: value for key, value in system.state_dict().items() if not key.startswith("oddity")}
+    other.load_state_dict(old)
+    chair = catalogue.make("chair", 4)
+    wanted = sum(statistics(other, chair)) / 3
+    assert float(other.score([chair], Run([0]))) == pytest.approx(wanted, rel=1e-3)

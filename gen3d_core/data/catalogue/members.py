@@ -16,6 +16,13 @@ LONGEST = 0.9
 GAP = 0.05
 THIN = 0.044
 
+#: Local z to the front (-Y) and local y up, as of a nose or a headlight.
+FORWARD = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+#: Local x to the rear, local y up and local z to the side, as of a wheel or a float.
+SIDE = np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+#: Local x up, local y to the rear and local z to the side, as of a fin.
+UPRIGHT = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
+
 Design = TypeVar("Design")
 Point = tuple[float, float, float] | Array
 
@@ -49,14 +56,26 @@ def fit(design: Design, lengths: Sequence[str], build: Callable[[Design], list[P
 
     Returns the final design and its parts, centred and exactly to size.
     """
+    factor, known = 1.0, (0.0, 0.0)
+    first = design
     for _ in range(12):
         parts, scale = normalised(build(design), LONGEST)
         if abs(scale - 1) < 1e-4:
             break
-        design = replace(design, **{name: getattr(design, name) * scale for name in lengths})  # type: ignore[type-var]
+        # The longest side is nearly linear in the factor: a secant through the last two trials meets its aim.
+        side = LONGEST / scale
+        slope = (side - known[1]) / (factor - known[0])
+        known = factor, side
+        factor += (LONGEST - side) / (slope if slope > 0.2 * side / factor else side / factor)
+        design = replace(first, **{name: getattr(first, name) * factor for name in lengths})  # type: ignore[type-var]
     else:
         parts, _ = normalised(build(design), LONGEST)
     return design, parts
+
+
+def point(x: float, y: float, z: float) -> Array:
+    """A point or vector, (3,)."""
+    return np.array([x, y, z], float)
 
 
 def bar(start: Point, end: Point, width: float, depth: float, edge: float = 0.008, grow: float = 0.0) -> Box:

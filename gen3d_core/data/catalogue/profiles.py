@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,11 @@ Array = NDArray[Any]
 class Outline:
     """A closed counter-clockwise curve sampled as core points and the outward directions in which they grow.
 
-    core: (K, 2) points on the core; outward: (K, 2) unit vectors. `strip` tells that point i faces point K - 1 - i,
-    so that a cap is closed by a strip between them; otherwise a fan around the centroid closes it.
+    core: (K, 2) points on the core; outward: (K, 2) unit vectors. K is a multiple of 4; point 0 is on the +x side.
     """
 
     core: Array
     outward: Array
-    strip: bool = False
 
 
 class Profile(Protocol):
@@ -43,8 +41,17 @@ class Profile(Protocol):
         """Smallest width of the grown outline, in model units."""
         ...
 
+    @property
+    def strip(self) -> bool:
+        """Whether point i of the outline faces point K - 1 - i; otherwise all are seen from the centroid."""
+        ...
+
     def core_distance(self, x: Array, y: Array) -> Array:
         """Exact signed distance to the core at broadcastable coordinates."""
+        ...
+
+    def corners(self) -> tuple[int, int, int, int]:
+        """Indices of the four points of the outline that are most like a rectangle's corners."""
         ...
 
     def outline(self) -> Outline:
@@ -97,10 +104,14 @@ class Trapezoid:
     back: float
     half: float
     corner: float
+    strip: ClassVar[bool] = False
 
     @property
     def thickness(self) -> float:
         return 2 * min(self.front, self.back, self.half)
+
+    def corners(self) -> tuple[int, int, int, int]:
+        return 3, 10, 17, 24
 
     def _core(self) -> tuple[float, float, float]:
         return self.front - self.corner, self.back - self.corner, self.half - self.corner
@@ -111,12 +122,12 @@ class Trapezoid:
     def outline(self) -> Outline:
         front, back, half = self._core()
         tilt = math.atan2(front - back, 2 * half)
-        corners = ((front, -half), (back, half), (-back, half), (-front, -half))
+        corners = ((back, half), (-back, half), (-front, -half), (front, -half))
         turns = (
-            (-math.pi / 2, tilt),
             (tilt, math.pi / 2),
             (math.pi / 2, math.pi - tilt),
             (math.pi - tilt, 1.5 * math.pi),
+            (1.5 * math.pi, 2 * math.pi + tilt),
         )
         angles = np.concatenate([np.linspace(first, last, 7) for first, last in turns])
         return Outline(np.repeat(np.array(corners), 7, axis=0), np.stack([np.cos(angles), np.sin(angles)], 1))
@@ -132,10 +143,14 @@ class Ellipse:
     width: float
     depth: float
     corner: float
+    strip: ClassVar[bool] = False
 
     @property
     def thickness(self) -> float:
         return 2 * min(self.width, self.depth)
+
+    def corners(self) -> tuple[int, int, int, int]:
+        return 8, 24, 40, 56
 
     def core_distance(self, x: Array, y: Array) -> Array:
         a, b = self.width - self.corner, self.depth - self.corner
@@ -175,17 +190,25 @@ class Bow:
     radius: float
     angle: float
     corner: float
+    strip: ClassVar[bool] = True
 
     @property
     def thickness(self) -> float:
         return 2 * self.corner
 
+    def corners(self) -> tuple[int, int, int, int]:
+        count = self._count()
+        return 3, 4 + count, 11 + count, 12 + 2 * count
+
+    def _count(self) -> int:
+        """Points along each side: an even number."""
+        return 2 * (6 + int(self.angle * 8))
+
     def core_distance(self, x: Array, y: Array) -> Array:
         return arc_distance(x, y, self.radius, self.angle)
 
     def outline(self) -> Outline:
-        count = 12 + int(self.angle * 16)
-        run = math.pi / 2 + np.linspace(-self.angle, self.angle, count)
+        run = math.pi / 2 + np.linspace(-self.angle, self.angle, self._count())
         # Round ends are sampled half a step off their tips, so that opposite points of the strip face each other.
         turn = (np.arange(8) + 0.5) * math.pi / 8
         first, last = run[0], run[-1]
@@ -194,7 +217,7 @@ class Bow:
             [first - math.pi + turn[4:], run, last + turn, run[::-1] + math.pi, first + math.pi + turn[:4]]
         )
         core = self.radius * np.stack([np.cos(place), np.sin(place)], 1)
-        return Outline(core, np.stack([np.cos(facing), np.sin(facing)], 1), strip=True)
+        return Outline(core, np.stack([np.cos(facing), np.sin(facing)], 1))
 
     def scaled(self, factor: float) -> Bow:
         return Bow(self.radius * factor, self.angle, self.corner * factor)

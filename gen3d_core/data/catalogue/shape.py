@@ -1,16 +1,31 @@
-"""A catalogue shape: named parts, and what models learn from it (occupancy, signed distances, surface points)."""
+"""A catalogue shape: named parts, and every representation that models learn from.
+
+Occupancy, signed distances and surface points are computed here; all else in a module of its own, which is imported
+when it is asked for.
+"""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .names import named
 from .profiles import Array
 from .solids import Mesh, Solid
+
+if TYPE_CHECKING:
+    from ..programs import Program
+    from ..views import View
+    from .creature import Registered
+    from .cubes import Cubes
+    from .distances import Samples
+    from .lowpoly import LowPoly
+    from .textures import Textured
 
 _SURFACE_BATCH = 1.5
 _STEP = 1e-3
@@ -19,10 +34,14 @@ _SLACK = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One member: `label` says what it is for (leg, seat, back, arm, rail, top, base), `solid` is its geometry."""
+    """One member: `label` says what it is for (leg, seat, back, top, wing ...), `solid` is its geometry.
+
+    name: which of its kind it is ("front left leg"), unique within the shape, which fills it in where it is empty.
+    """
 
     label: str
     solid: Solid
+    name: str = ""
 
 
 def generator(name: str, *seeds: int) -> np.random.Generator:
@@ -41,6 +60,9 @@ class Shape:
     seed: int
     parameters: dict[str, float | str | int]
     parts: tuple[Part, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parts", named(self.parts))
 
     @cached_property
     def _boxes(self) -> list[Array]:
@@ -118,20 +140,81 @@ class Shape:
         """A closed, outward-oriented mesh of every part, in the order of `parts`."""
         return [part.solid.mesh() for part in self.parts]
 
+    def mesh(self) -> Mesh:
+        """The closed, outward-oriented surface of the union of the parts."""
+        from .union import union
+
+        return union(self)
+
+    def samples(self, count: int, near: int, seed: int = 0) -> Samples:
+        """Exact signed distances at `count` points evenly in the cube and `near` points near the surface."""
+        from .distances import samples
+
+        return samples(self, count, near, seed)
+
+    def cubes(self, n: int = 8) -> Cubes:
+        """Every part as the same cube of `n` by `n` quads a side, deformed."""
+        from .cubes import cubes
+
+        return cubes(self, n)
+
+    def program(self) -> Program:
+        """The oriented boxes of the parts as a program of cuboids, attachments and symmetries."""
+        from .cuboids import program
+
+        return program(self)
+
+    def lowpoly(self, most: int = 100) -> LowPoly:
+        """A mesh of polygons with at most `most` vertices."""
+        from .lowpoly import lowpoly
+
+        return lowpoly(self, most)
+
+    def textured(self, size: int = 64, n: int = 8) -> Textured:
+        """The deformed cubes with a picture of `size` by `size` texels, RGBA, on each of their six faces."""
+        from .textures import textured
+
+        return textured(self, size, n)
+
+    def views(self, count: int, size: int = 64, seed: int = 0) -> list[View]:
+        """Pictures with `size` pixels a side, depths and cameras from `count` sides."""
+        from ..views import views
+
+        return views(self, count, size, seed)
+
+    def attributes(self) -> dict[str, str | int]:
+        """What can be said about the shape, in a closed vocabulary."""
+        from .words import attributes
+
+        return attributes(self)
+
+    def sentence(self) -> str:
+        """The shape described in one sentence, in a closed vocabulary."""
+        from .words import sentence
+
+        return sentence(self)
+
+    def registered(self) -> Registered:
+        """The shape as one surface without holes, in correspondence with all others of its category, with landmarks.
+
+        Raises ValueError for a category whose shapes do not correspond.
+        """
+        if self.category != "creature":
+            raise ValueError(
+                f"a {self.category} has no registered surface: only creatures correspond vertex by vertex; use mesh()"
+            )
+        from .creature import registered
+
+        return registered(self)
+
     def _settle(self, points: Array, owner: NDArray[np.integer]) -> tuple[Array, Array]:
         """Move points (N, 3) from the flat faces onto the curved surface of their own part; also its normals."""
         points, normals = points.copy(), np.zeros_like(points)
-        offsets = np.array([[1, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]], np.float32)
         for index, part in enumerate(self.parts):
             mine = np.flatnonzero(owner == index)
-            if not len(mine):
-                continue
-            around = points[mine, None] + _STEP * offsets
-            values = part.solid.sdf(around.reshape(-1, 3)).reshape(-1, 4)
-            normal = values @ offsets
-            normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-            points[mine] -= part.solid.sdf(points[mine])[:, None] * normal
-            normals[mine] = normal
+            if len(mine):
+                found = settled(part.solid, points[mine])
+                points[mine], normals[mine] = found.points, found.normals
         return points, normals
 
     def _exposed(self, points: Array, owner: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -146,6 +229,23 @@ class Shape:
         return keep
 
 
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """Points on the surface of a solid and the outward unit normals there, each with shape (N, 3)."""
+
+    points: NDArray[np.float32]
+    normals: NDArray[np.float32]
+
+
+def settled(solid: Solid, points: Array) -> Settled:
+    """Points (N, 3) near the surface of a solid, moved onto it along the gradient of its distance."""
+    offsets = np.array([[1, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]], np.float32)
+    around = points[:, None] + _STEP * offsets
+    normals = solid.sdf(around.reshape(-1, 3)).reshape(-1, 4) @ offsets
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return Settled(points - solid.sdf(points)[:, None] * normals, normals)
+
+
 def normalised(parts: list[Part], longest: float) -> tuple[list[Part], float]:
     """Parts centred at the origin and scaled until the longest side of their bounding box is `longest`.
 
@@ -155,7 +255,7 @@ def normalised(parts: list[Part], longest: float) -> tuple[list[Part], float]:
     low, high = boxes[:, 0].min(0), boxes[:, 1].max(0)
     scale = longest / float((high - low).max())
     offset = -scale * (low + high) / 2
-    return [Part(part.label, part.solid.placed(scale, offset)) for part in parts], scale
+    return [replace(part, solid=part.solid.placed(scale, offset)) for part in parts], scale
 
 
 def _check_points(points: Array) -> None:

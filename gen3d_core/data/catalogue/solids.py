@@ -3,6 +3,7 @@
 Every solid is a core (a point set with a known distance) grown by a rounding radius r: `sdf = distance to core - r`.
 Signed distances are exact for `Box` without taper, `Cone`, `Rod`, `Arc` and `Slab`; for a tapered `Box` the value is a
 first-order bound, exact on the surface and off by less than the slope of its faces.
+The surface of every solid is a loft: `Solid.rings` are its cross-sections from one cap to the other.
 Inside a union, the smallest distance of the parts is a bound (exact sign, magnitude at most the true one).
 All lengths are in model units; local axes are placed in the world by a `Frame`.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,10 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Solid(ABC):
-    """One rounded member. Every kind is mirror-symmetric in its own x, so its mirror image is a rigid placement too."""
+    """One rounded member. Every kind is its own mirror image in one local axis, so mirroring is a rigid placement."""
+
+    #: The reflection (diagonal of a matrix) that maps the solid onto itself.
+    _symmetry: ClassVar[tuple[float, float, float]] = (-1.0, 1.0, 1.0)
 
     frame: Frame
 
@@ -87,8 +91,8 @@ class Solid(ABC):
         """Local points (K, 3) and a radius: balls of that radius around their hull just cover the solid."""
 
     @abstractmethod
-    def _mesh(self) -> tuple[Array, Array]:
-        """Local vertices (V, 3) and faces (F, 3)."""
+    def _rings(self) -> Array:
+        """Local ring points (L, K, 3), as `rings` describes them."""
 
     @abstractmethod
     def _scaled(self: Self, factor: float) -> Self:
@@ -119,16 +123,36 @@ class Solid(ABC):
         world = core @ self.frame.rotation.T + self.frame.translation
         return np.stack([world.min(0) - radius, world.max(0) + radius])
 
+    @property
+    def strip(self) -> bool:
+        """Whether point i of a ring faces point K - 1 - i, so that a strip closes a cap; a fan does otherwise."""
+        return False
+
+    def corners(self) -> tuple[int, int, int, int]:
+        """Indices of the four points of a ring that are most like a box's edges, in the order of the ring."""
+        quarter = self._rings().shape[1] // 4
+        first = quarter // 2
+        return first, first + quarter, first + 2 * quarter, first + 3 * quarter
+
+    def rings(self) -> Array:
+        """World positions (L, K, 3) of the loft that is the surface.
+
+        There are L rings of K points, K a multiple of 4. A ring starts near the local +x direction and runs
+        counter-clockwise seen from local +z, a quarter of its points in each quarter turn of a compact section; the
+        rings of an `Arc` run in the same sense around its own course instead. Neighbouring rings bound a band of the
+        surface; the first and the last ring, which may be so small that they are points, bound the two caps.
+        """
+        return self._rings() @ self.frame.rotation.T + self.frame.translation
+
     def mesh(self) -> Mesh:
-        """A closed triangle mesh on the surface, oriented outward."""
-        vertices, faces = self._mesh()
-        world = vertices @ self.frame.rotation.T + self.frame.translation
-        return Mesh(world.astype(np.float32), faces.astype(np.int32))
+        """A closed triangle mesh on the surface, oriented outward: the loft of its rings."""
+        vertices, faces = loft(self.rings(), self.strip)
+        return Mesh(vertices.astype(np.float32), faces.astype(np.int32))
 
     def mirrored(self: Self) -> Self:
         """The copy on the other side of the plane x = 0."""
-        mirror = np.diag([-1.0, 1.0, 1.0])
-        return replace(self, frame=Frame(mirror @ self.frame.rotation @ mirror, mirror @ self.frame.translation))
+        mirror, own = np.diag([-1.0, 1.0, 1.0]), np.diag(self._symmetry)
+        return replace(self, frame=Frame(mirror @ self.frame.rotation @ own, mirror @ self.frame.translation))
 
     def placed(self: Self, scale: float, offset: Array) -> Self:
         """The copy scaled about the origin and then moved: world' = scale * world + offset."""
@@ -176,17 +200,17 @@ class Box(Solid):
         ]
         return np.array(corners, float), self.edge
 
-    def _mesh(self) -> tuple[Array, Array]:
+    def _rings(self) -> Array:
         rings = []
         angles = np.concatenate([np.linspace(q, q + 1, 5) * math.pi / 2 for q in range(4)])
         sign_x, sign_y = np.repeat([1, -1, -1, 1], 5), np.repeat([1, 1, -1, -1], 5)
-        for angle, side in _latitudes(4):
+        for angle, side in latitudes(4):
             z = side * (self.half[2] - self.edge) + self.edge * math.sin(angle)
             width, depth = self._widths(np.array(z))
             reach = self.edge * math.cos(angle)
             ring = [sign_x * width + reach * np.cos(angles), sign_y * depth + reach * np.sin(angles)]
             rings.append(np.stack([*ring, np.full(20, z)], 1))
-        return _loft(np.stack(rings))
+        return np.stack(rings)
 
     def _scaled(self, factor: float) -> Box:
         x, y, z = (h * factor for h in self.half)
@@ -219,13 +243,13 @@ class Cone(Solid):
         rings = [np.c_[(r - self.edge) * circle, np.full(128, z)] for r, z in ((self.low, -tall), (self.high, tall))]
         return np.concatenate(rings), self.edge
 
-    def _mesh(self) -> tuple[Array, Array]:
+    def _rings(self) -> Array:
         tilt = math.atan2(self.low - self.high, 2 * (self.half - self.edge))
         low, high, tall = self.low - self.edge, self.high - self.edge, self.half - self.edge
         below = [(low, -tall, a) for a in np.linspace(-math.pi / 2, tilt, 6)]
         above = [(high, tall, a) for a in np.linspace(tilt, math.pi / 2, 6)]
         profile = [(r + self.edge * math.cos(a), z + self.edge * math.sin(a)) for r, z, a in below + above]
-        return _revolve(np.array(profile))
+        return turned_rings(np.array(profile))
 
     def _scaled(self, factor: float) -> Cone:
         sizes = (self.low * factor, self.high * factor, self.half * factor, self.edge * factor)
@@ -260,11 +284,11 @@ class Rod(Solid):
         reach = np.concatenate([self.frame.rotation, -self.frame.rotation])
         return np.concatenate([np.array([0.0, 0.0, z]) + r * reach for z, r in balls]), small
 
-    def _mesh(self) -> tuple[Array, Array]:
+    def _rings(self) -> Array:
         tilt = math.asin((self.low - self.high) / self.length)
         below = [(0.0, self.low, a) for a in np.linspace(-math.pi / 2, tilt, 9)]
         above = [(self.length, self.high, a) for a in np.linspace(tilt, math.pi / 2, 9)]
-        return _revolve(np.array([(r * math.cos(a), z + r * math.sin(a)) for z, r, a in below + above]))
+        return turned_rings(np.array([(r * math.cos(a), z + r * math.sin(a)) for z, r, a in below + above]))
 
     def _scaled(self, factor: float) -> Rod:
         return replace(self, low=self.low * factor, high=self.high * factor, length=self.length * factor)
@@ -292,7 +316,7 @@ class Arc(Solid):
         turn = np.linspace(-self.angle, self.angle, 129)
         return self.radius * np.stack([np.sin(turn), np.cos(turn), np.zeros(129)], 1), self.tube
 
-    def _mesh(self) -> tuple[Array, Array]:
+    def _rings(self) -> Array:
         count, around = 8 + int(self.angle * 12), np.linspace(0, 2 * math.pi, 24, endpoint=False)
         bends = np.linspace(-self.angle, self.angle, count)
         caps = np.linspace(0, math.pi / 2, 7)[1:]
@@ -305,7 +329,7 @@ class Arc(Solid):
             across = np.outer(np.cos(around), [0, 0, -1]) + np.outer(np.sin(around), out)
             centre = self.radius * out + side * self.tube * math.sin(cap) * along
             rings.append(centre + self.tube * math.cos(cap) * across)
-        return _loft(np.stack(rings))
+        return np.stack(rings)
 
     def _scaled(self, factor: float) -> Arc:
         return replace(self, radius=self.radius * factor, tube=self.tube * factor)
@@ -338,33 +362,39 @@ class Slab(Solid):
         tall = self.half - self.edge
         return np.concatenate([np.c_[flat, np.full(len(flat), z)] for z in (-tall, tall)]), self.edge
 
-    def _mesh(self) -> tuple[Array, Array]:
+    def _rings(self) -> Array:
         curve, rings = self.profile.outline(), []
-        for angle, side in _latitudes(5):
+        for angle, side in latitudes(5):
             flat = curve.core + (self.profile.corner - self.edge * (1 - math.cos(angle))) * curve.outward
             z = side * (self.half - self.edge) + self.edge * math.sin(angle)
             rings.append(np.c_[flat, np.full(len(flat), z)])
-        return _loft(np.stack(rings), strip=curve.strip)
+        return np.stack(rings)
+
+    @property
+    def strip(self) -> bool:
+        return self.profile.strip
+
+    def corners(self) -> tuple[int, int, int, int]:
+        return self.profile.corners()
 
     def _scaled(self, factor: float) -> Slab:
         return replace(self, profile=self.profile.scaled(factor), half=self.half * factor, edge=self.edge * factor)
 
 
-def _latitudes(count: int) -> list[tuple[float, int]]:
+def latitudes(count: int) -> list[tuple[float, int]]:
     """Angles of a rounded edge from the bottom (-90 degrees) to the top, each with the side (-1 or 1) it belongs to."""
     angles = np.linspace(0, math.pi / 2, count)
     return [(-a, -1) for a in angles[::-1]] + [(a, 1) for a in angles]
 
 
-def _revolve(profile: Array, around: int = 40) -> tuple[Array, Array]:
-    """Mesh of a profile (L, 2) of radius and height, from the bottom to the top, turned about z."""
+def turned_rings(profile: Array, around: int = 40) -> Array:
+    """Rings (L, around, 3) of a profile (L, 2) of radius and height, from the bottom to the top, turned about z."""
     angles = np.linspace(0, 2 * math.pi, around, endpoint=False)
     radius, height = np.maximum(profile[:, :1], 1e-7), profile[:, 1:]
-    rings = np.stack([radius * np.cos(angles), radius * np.sin(angles), height * np.ones(around)], 2)
-    return _loft(rings)
+    return np.stack([radius * np.cos(angles), radius * np.sin(angles), height * np.ones(around)], 2)
 
 
-def _loft(rings: Array, strip: bool = False) -> tuple[Array, Array]:
+def loft(rings: Array, strip: bool = False) -> tuple[Array, Array]:
     """Mesh through rings (L, K, 3), counter-clockwise seen from the end, closed by a fan or strip at both ends."""
     levels, around = rings.shape[:2]
     index = np.arange(levels * around).reshape(levels, around)

@@ -1,23 +1,48 @@
-"""Tables: a top on legs, trestles, columns, runners or panels, from coffee table to bar table."""
+"""Tables: tops on legs, trestles, columns, runners, panels, drawers or a block, from coffee table to desk.
+
+A design is drawn base first, then proportions, then a top and extras that suit the base. The front faces -y (a desk's
+screen and hutch stand at +y), and every table is its own mirror image in x.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-from .members import THIN, Draw, bar, leg, pair, rod, runner, star
+from .members import Draw
 from .profiles import Ellipse, Trapezoid
 from .shape import Part
-from .solids import Box, Cone, Frame, Slab
+from .solids import Frame, Slab
+from .stands import stand_parts
 
-BASES = {"legs": 0.50, "trestle": 0.10, "pedestal": 0.12, "sled": 0.09, "panels": 0.10, "columns": 0.09}
-FORMS = {"dining": 45, "coffee": 30, "bar": 10, "side": 15}
-# Length, width and height in metres: only their ratios count.
+BASES = {
+    "legs": 0.50,
+    "trestle": 0.06,
+    "pedestal": 0.09,
+    "sled": 0.06,
+    "panels": 0.085,
+    "columns": 0.06,
+    "drawers": 0.085,
+    "block": 0.06,
+}
+FORMS = {
+    "legs": {"dining": 35, "coffee": 29, "square": 15, "console": 8, "bar": 3, "side": 10},
+    "trestle": {"dining": 60, "coffee": 25, "bar": 15},
+    "pedestal": {"square": 55, "side": 15, "bar": 15, "dining": 15},
+    "sled": {"dining": 50, "coffee": 35, "side": 15},
+    "panels": {"dining": 50, "coffee": 35, "side": 15},
+    "columns": {"dining": 60, "coffee": 40},
+    "drawers": {"desk": 100},
+    "block": {"coffee": 45, "side": 40, "dining": 15},
+}
+# Width and height over the length.
 PROPORTIONS = {
-    "dining": ((1.2, 1.8), (0.70, 0.95), (0.70, 0.77)),
-    "coffee": ((0.8, 1.2), (0.45, 0.75), (0.34, 0.48)),
-    "bar": ((0.6, 1.1), (0.55, 0.70), (0.95, 1.10)),
-    "side": ((0.45, 0.60), (0.40, 0.55), (0.45, 0.70)),
+    "dining": ((0.36, 0.72), (0.36, 0.62)),
+    "coffee": ((0.34, 1.00), (0.20, 0.46)),
+    "square": ((0.80, 1.00), (0.40, 0.95)),
+    "bar": ((0.30, 0.90), (0.70, 1.50)),
+    "console": ((0.24, 0.45), (0.50, 0.90)),
+    "side": ((0.60, 1.05), (0.75, 1.40)),
+    "desk": ((0.36, 0.80), (0.38, 0.72)),
 }
 
 
@@ -26,9 +51,14 @@ class Table:
     """The final values of a table; lengths in model units (the longest side of the table is 0.9), angles in degrees.
 
     base: name in `BASES`; form: name in `PROPORTIONS`; top: rectangle, round or oval; section: round or square bars;
-    extra: none, apron, stretcher or shelf.
-    length 0.4..0.9, width 0.3..0.9, height 0.2..0.9, top_thickness 0.045..0.07, bar 0.047..0.07 (legs), taper 1..1.45
-    (a leg's top over its foot), splay 0..10, inset 0..0.05 (legs from the edge), spokes 0 for a disc foot, or 3..5.
+    extra: none, apron, stretcher, box (rails on the floor) or shelf.
+    length 0.4..0.9, width 0.2..0.9, height 0.15..0.9, top_thickness 0.045..0.16, bar 0.045..0.14 (legs and panels),
+    apron 0.035..0.14 (its height), taper 1..1.45 (a leg's top over its foot), splay 0..12, inset 0..0.14 (legs from the
+    edge), level 0.08..0.6 (height of shelves and stretchers over that of the table), screen 0 or 0.2..0.9 (height of a
+    board behind the legs over the room below the top), hutch 0 or 0.1..0.4 (height of a shelf above the rear of the
+    top), body 0.2..0.36 (width of a stack of drawers over the length).
+    legs 4 or 6; shelves 1 or 2; spokes 0 for a disc foot, or 3..5; stacks 1 (in the middle) or 2; drawers 1..4.
+    Values that a design has no use for are kept.
     """
 
     base: str
@@ -41,10 +71,19 @@ class Table:
     height: float
     top_thickness: float
     bar: float
+    apron: float
     taper: float
     splay: float
     inset: float
+    level: float
+    screen: float
+    hutch: float
+    body: float
+    legs: int
+    shelves: int
     spokes: int
+    stacks: int
+    drawers: int
 
     @property
     def square(self) -> bool:
@@ -60,167 +99,106 @@ class Table:
         """Where a leg meets the top at +x and +y."""
         if self.top != "rectangle":
             return 0.63 * self.length / 2, 0.63 * self.width / 2
-        inset = self.inset + self.bar * self.taper / 2
-        return self.length / 2 - inset, self.width / 2 - inset
+        inset = self.bar * self.taper / 2 + 0.001
+        side = min(self.inset, 0.2 * self.length)
+        return self.length / 2 - inset - side, self.width / 2 - inset - min(self.inset, 0.2 * self.width)
 
 
-LENGTHS = ("length", "width", "height")
+LENGTHS = ("length", "width", "height", "hutch")
 
 
 def sample(draw: Draw) -> Table:
-    """Draw a design; its lengths are in metres until it is fitted."""
+    """Draw a design; its lengths are relative until it is fitted."""
     base = draw.choose(BASES)
-    form = draw.choose(FORMS)
-    length, width, height = (draw.uniform(*limits) for limits in PROPORTIONS[form])
-    tops = {"rectangle": 55, "round": 25, "oval": 20}
-    if base in ("sled", "panels", "trestle"):
-        tops = {"rectangle": 80, "oval": 20}
+    form = draw.choose(FORMS[base])
+    width, height = (draw.uniform(*limits) for limits in PROPORTIONS[form])
+    length = 1.0
+    top = _top_kind(draw, base, form)
+    if top == "round":
+        length = width = 1.0 if form != "coffee" else max(width, 0.8)
+    elif top == "oval":
+        width = min(width, 0.75)
     elif base == "pedestal":
-        tops = {"rectangle": 20, "round": 60, "oval": 20}
-    elif base == "columns":
-        tops = {"rectangle": 60, "oval": 40}
-    top = draw.choose(tops)
-    if top == "round" or base == "pedestal":
-        length = width = min(length, width * 1.25)
-    if top == "oval":
-        length = max(length, width * 1.3)
-    straight = draw.chance(0.45)
-    extras = {"none": 100}
-    if base == "legs":
-        extras = {"none": 35, "apron": 30, "stretcher": 15, "shelf": 20 if form != "dining" else 0}
-        straight = straight or form == "bar"
-    elif base in ("trestle", "panels", "columns"):
-        extras = {"none": 40, "stretcher": 60}
-    extra = draw.choose(extras)
-    if extra in ("apron", "shelf"):
-        straight = True
+        length = width = 1.0
+    heavy = base in ("legs", "sled", "panels") and top == "rectangle" and draw.chance(0.3)
+    section = "square" if heavy else draw.choose({"round": 35, "square": 65})
+    bar = draw.uniform(0.07, 0.14) if heavy else draw.uniform(0.045, 0.075 if draw.chance(0.35) else 0.056)
+    straight = heavy or base != "legs" or draw.chance(0.72)
+    extra = _extra_kind(draw, base, form, top)
+    straight = straight or extra in ("apron", "shelf", "box") or form == "bar"
+    thick = draw.uniform(0.045, 0.06) if draw.chance(0.6) else draw.uniform(0.06, 0.09)
+    if heavy or base == "block":
+        thick = draw.uniform(0.05, 0.15)
+    panelled = base in ("panels", "drawers") or (base == "legs" and form == "dining" and draw.chance(0.08))
     return Table(
         base=base,
         form=form,
         top=top,
-        section=draw.choose({"round": 45, "square": 55}),
+        section=section,
         extra=extra,
         length=length,
         width=width,
         height=height,
-        top_thickness=draw.uniform(0.045, 0.07),
-        bar=draw.uniform(0.047, 0.07),
-        taper=1.0 if straight or base != "legs" else draw.uniform(1.1, 1.45),
-        splay=0.0 if straight or base != "legs" else draw.uniform(3, 10),
-        inset=draw.uniform(0.0, 0.05),
+        top_thickness=thick,
+        bar=bar,
+        apron=draw.uniform(0.035, 0.07) if draw.chance(0.55) else draw.uniform(0.07, 0.14),
+        taper=1.0 if straight else draw.uniform(1.1, 1.45),
+        splay=0.0 if straight else draw.uniform(3, 12),
+        inset=draw.uniform(0.0, 0.03) if draw.chance(0.65) else draw.uniform(0.03, 0.14),
+        level=draw.uniform(0.1, 0.3) if draw.chance(0.6) else draw.uniform(0.3, 0.55),
+        screen=draw.uniform(0.25, 0.9) if panelled and draw.chance(0.5) else 0.0,
+        hutch=draw.uniform(0.1, 0.4) if base == "drawers" and draw.chance(0.18) else 0.0,
+        body=draw.uniform(0.2, 0.36),
+        legs=6 if base == "legs" and extra != "stretcher" and width < 0.6 and draw.chance(0.07) else 4,
+        shelves=1 if draw.chance(0.8) else 2,
         spokes=0 if draw.chance(0.5) else 3 + int(draw.uniform(0, 3)),
+        stacks=2 if draw.chance(0.75) else 1,
+        drawers=1 + int(draw.uniform(0, 4)),
     )
+
+
+def _top_kind(draw: Draw, base: str, form: str) -> str:
+    tops = {"rectangle": 84, "round": 8, "oval": 8}
+    if form == "square":
+        tops = {"rectangle": 65, "round": 35}
+    if base in ("sled", "panels", "trestle"):
+        tops = {"rectangle": 90, "oval": 10}
+    elif base == "pedestal":
+        tops = {"rectangle": 25, "round": 60, "oval": 15}
+    elif base == "columns":
+        tops = {"rectangle": 70, "oval": 30}
+    elif base == "drawers":
+        tops = {"rectangle": 100}
+    elif base == "block":
+        tops = {"rectangle": 88, "round": 12}
+    return draw.choose(tops)
+
+
+def _extra_kind(draw: Draw, base: str, form: str, top: str) -> str:
+    if base == "legs":
+        extras = {"none": 36, "apron": 34, "stretcher": 8, "shelf": 14, "box": 8}
+        if top != "rectangle":
+            extras = {"none": 62, "apron": 0, "stretcher": 16, "shelf": 22}
+        elif form in ("coffee", "side", "square"):
+            extras |= {"shelf": 26}
+        return draw.choose(extras)
+    if base == "panels":
+        return draw.choose({"none": 40, "stretcher": 30, "shelf": 30})
+    if base in ("trestle", "columns"):
+        return draw.choose({"none": 40, "stretcher": 60})
+    return "none"
 
 
 def build(table: Table) -> list[Part]:
     """The parts of a table standing on the floor at z = 0, its top centred on the z axis."""
-    bases = {
-        "legs": _legs,
-        "trestle": _trestle,
-        "pedestal": _pedestal,
-        "sled": _sled,
-        "panels": _panels,
-        "columns": _columns,
-    }
-    return [_top(table), *bases[table.base](table)]
+    return [_top(table), *stand_parts(table)]
 
 
 def _top(table: Table) -> Part:
     half_x, half_y = table.length / 2, table.width / 2
     if table.top == "rectangle":
-        profile = Trapezoid(half_x, half_x, half_y, 0.02 if table.square else 0.06)
+        corner = 0.02 if table.square else 0.06
+        profile = Trapezoid(half_x, half_x, half_y, min(corner, 0.4 * half_y))
     else:
         profile = Ellipse(half_x, half_y, 0.03)
     return Part("top", Slab(Frame.at(z=table.middle), profile, table.top_thickness / 2, 0.012))
-
-
-def _rail(table: Table, start: tuple[float, float, float], end: tuple[float, float, float]) -> Part:
-    size = THIN + 0.002
-    return Part("rail", bar(start, end, size, size) if table.square else rod(start, end, size / 2))
-
-
-def _legs(table: Table) -> list[Part]:
-    slope = math.tan(math.radians(table.splay)) * table.middle
-    x, y = table.anchor()
-    solids = []
-    for side in (-1, 1):
-        solids.append(
-            leg((x + slope, side * (y + slope), 0.0), (x, side * y, table.middle), table.bar, table.taper, table.square)
-        )
-    parts = pair("leg", *solids)
-    if table.extra == "apron":
-        level, half = table.height - table.top_thickness - 0.018, 0.035
-        parts += pair("rail", Box(Frame.at(x, 0, level), (THIN / 2, y, half), 0.008))
-        parts += [Part("rail", Box(Frame.at(0, s * y, level), (x, THIN / 2, half), 0.008)) for s in (-1, 1)]
-    elif table.extra == "shelf":
-        level = table.height * 0.3
-        plate = Trapezoid(x, x, y, 0.012)
-        parts.append(Part("top", Slab(Frame.at(z=level), plate, THIN / 2 + 0.001, 0.01)))
-    elif table.extra == "stretcher":
-        share = 0.35
-        level, reach = share * table.middle, slope * (1 - share)
-        parts += pair("rail", _rail(table, (x + reach, -y - reach, level), (x + reach, y + reach, level)).solid)
-        parts.append(_rail(table, (-x - reach, 0, level), (x + reach, 0, level)))
-    return parts
-
-
-def _trestle(table: Table) -> list[Part]:
-    x = 0.66 * table.length / 2
-    spread, low = 0.8 * table.width / 2, table.bar / 2
-    solids = []
-    for side in (-1, 1):
-        solids.append(
-            leg((x, side * spread, 0.0), (x, side * spread * 0.25, table.middle), table.bar, 1.0, table.square)
-        )
-    level = 0.3 * table.middle
-    reach = spread * (1 - 0.75 * level / table.middle)
-    parts = pair("leg", *solids, _rail(table, (x, -reach, level), (x, reach, level)).solid)
-    if table.extra == "stretcher":
-        parts.append(_rail(table, (-x, 0, level), (x, 0, level)))
-    head = Box(Frame.at(x, 0, table.height - table.top_thickness - 0.01), (low, 0.6 * spread, 0.03), 0.008)
-    return [*parts, *pair("rail", head)]
-
-
-def _post(table: Table, x: float) -> Box | Cone:
-    half = table.middle / 2
-    radius = table.bar * 0.75
-    if table.square:
-        return Box(Frame.at(x, 0, half), (radius, radius, half), 0.01)
-    return Cone(Frame.at(x, 0, half), radius * 1.25, radius, half, 0.01)
-
-
-def _pedestal(table: Table) -> list[Part]:
-    column = Part("base", _post(table, 0.0))
-    if table.spokes == 0:
-        foot = 0.31 * table.width
-        return [column, Part("base", Cone(Frame.at(z=0.024), foot, foot * 0.85, 0.024, 0.012))]
-    turn = math.pi / 4 if table.spokes == 4 else math.pi / 2
-    return [column, *star(table.spokes, 0.36 * table.width, 0.1, table.bar, turn)]
-
-
-def _sled(table: Table) -> list[Part]:
-    x, y = table.anchor()
-    top = table.middle if table.square else min(table.middle, table.height - table.bar / 2 - 0.002)
-    return runner(x, -y, y, top, table.bar, 0.0 if table.square else 0.07)
-
-
-def _panels(table: Table) -> list[Part]:
-    x = (0.8 if table.top == "rectangle" else 0.58) * table.length / 2
-    depth = (0.92 if table.top == "rectangle" else 0.7) * table.width / 2
-    side = Box(Frame.at(x, 0, table.middle / 2), (table.bar / 2, depth, table.middle / 2), 0.01)
-    parts = pair("base", side)
-    if table.extra == "stretcher":
-        level = table.middle * 0.5
-        parts.append(Part("rail", Box(Frame.at(0, 0, level), (x, THIN / 2, 0.05), 0.008)))
-    return parts
-
-
-def _columns(table: Table) -> list[Part]:
-    x, reach, low = 0.62 * table.length / 2, 0.4 * table.width, table.bar / 2
-    ends = (x, -reach, low), (x, reach, low)
-    foot = bar(*ends, table.bar * 1.3, table.bar) if table.square else rod(*ends, low)
-    parts = pair("base", _post(table, x), foot)
-    if table.extra == "stretcher":
-        level = table.middle * 0.4
-        parts.append(_rail(table, (-x, 0, level), (x, 0, level)))
-    return parts

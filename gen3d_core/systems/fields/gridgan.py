@@ -247,6 +247,7 @@ class GridGAN(System):
                 batch_size=8,
                 finish=self._standardise,
                 cosine=True,
+                cost=1.0,
             ),
             Stage(
                 "space",
@@ -258,6 +259,7 @@ class GridGAN(System):
                 dataset=self._codes,
                 finish=self._fit_prior,
                 cosine=True,
+                cost=2.0,
             ),
             Stage(
                 "gan",
@@ -268,6 +270,7 @@ class GridGAN(System):
                 average={self.space.generator: 0.995},
                 dataset=self._codes,
                 finish=self._find_offset,
+                cost=7.0,
             ),
         ]
 
@@ -281,7 +284,7 @@ class GridGAN(System):
     @staticmethod
     def _window(batch: Batch, noise: Noise, count: int) -> tuple[Tensor, Tensor]:
         """Some of the stored positions (B, count, 3) and their distances: a window, as they are in random order."""
-        start = int(noise.rand(1)[0] * (batch["points"].shape[1] - count + 1))
+        start = int(noise.common() * (batch["points"].shape[1] - count + 1))
         points, distances = (batch[key][:, start : start + count].float() for key in ("points", "distances"))
         return points, distances
 
@@ -317,11 +320,11 @@ class GridGAN(System):
         posteriors = [self.space.posterior(part) for part in codes.split(64)]
         # Half the mean posterior variance: codes nearer than that to one another decode alike.
         floor = 0.5 * torch.cat([log_variance for _, log_variance in posteriors]).exp().mean(0)
-        fitted = mixture.fit(torch.cat([mean for mean, _ in posteriors]), self.config.components, floor)
-        k = len(fitted.weights)
-        self.mixture_weights.zero_()[:k] = fitted.weights
-        self.mixture_means.zero_()[:k] = fitted.means
-        self.mixture_scales[:k] = fitted.scales
+        means = torch.cat([mean for mean, _ in posteriors])
+        fitted = mixture.fit(means, self.config.components, floor, data.get("asset"))
+        self.mixture_weights.copy_(fitted.weights)
+        self.mixture_means.copy_(fitted.means)
+        self.mixture_scales.copy_(fitted.scales)
 
     @torch.no_grad()
     def _find_offset(self, data: Batch, run: Run) -> None:

@@ -151,7 +151,8 @@ class GAN3D(System):
         # Separate passes: batch statistics of a mixed batch would tell real from generated.
         judged_real = self.discriminator(self._noisy(real, noise))
         judged_fake = self.discriminator(self._noisy(fake.detach(), noise))
-        if gan.accuracy(judged_real, judged_fake) < self.config.rule:
+        # Over the whole batch: processes that share it must play the same game.
+        if noise.mean(gan.accuracy(judged_real, judged_fake)) < self.config.rule:
             yield self.discriminator, gan.discriminator_loss(judged_real, judged_fake, self.config.smooth)
         yield self.generator, gan.generator_loss(self.discriminator(self._noisy(fake, noise)))
 

@@ -20,7 +20,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...families import mixture, vae
 from ...nn.conv3d import nearest
@@ -57,6 +56,8 @@ class Config:
 
 RESOLUTION = 32
 ROUNDS = 12
+#: How many statistics a score is made of.
+ODDITIES = 3
 
 
 def _encoder(config: Config) -> tuple[nn.Sequential, int, int]:
@@ -94,6 +95,8 @@ class VoxelVAE(System):
     mixture_weights: Tensor
     mixture_means: Tensor
     mixture_scales: Tensor
+    oddity_mean: Tensor
+    oddity_std: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -105,6 +108,9 @@ class VoxelVAE(System):
         self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
         # Weighing full cells more shifts the probabilities: where to cut is measured at the end of the training.
         self.register_buffer("threshold", torch.tensor(0.5))
+        self.register_buffer("oddity_mean", torch.zeros(ODDITIES))
+        self.register_buffer("oddity_std", torch.ones(ODDITIES))
+        self.register_load_state_dict_pre_hook(_uncalibrated)
 
     # Data
 
@@ -138,7 +144,7 @@ class VoxelVAE(System):
 
     @torch.no_grad()
     def _calibrate(self, data: Batch, run: Run) -> None:
-        """Fits the prior to the codes of the data, and the threshold to their mean occupancy.
+        """Fits the prior to the codes of the data, the threshold to their mean occupancy, and the scale of scores.
 
         The weighting makes probabilities too high, so 0.5 would be too fat, and the cut that reproduces given shapes
         best breaks thin legs of drawn ones: the cut is where drawn shapes have as many full cells as the data.
@@ -149,17 +155,19 @@ class VoxelVAE(System):
             codes = torch.cat([mean for mean, _ in posteriors])
             # Half the mean posterior variance: codes nearer than that to one another decode alike.
             floor = 0.5 * torch.cat([log_variance for _, log_variance in posteriors]).exp().mean(0)
-            fitted = mixture.fit(codes, self.config.components, floor)
-            k = len(fitted.weights)
-            self.mixture_weights.zero_()[:k] = fitted.weights
-            self.mixture_means.zero_()[:k] = fitted.means
-            self.mixture_scales[:k] = fitted.scales
+            fitted = mixture.fit(codes, self.config.components, floor, data.get("asset"))
+            self.mixture_weights.copy_(fitted.weights)
+            self.mixture_means.copy_(fitted.means)
+            self.mixture_scales.copy_(fitted.scales)
         wanted = float(torch.cat([x.float().flatten(1).mean(1) for x in grids]).mean())
         z = self.prior(Run(range(256), self.device))
         probabilities = torch.cat([self.network.decode(part).sigmoid().flatten() for part in z.split(32)])
         rank = round(len(probabilities) * (1 - wanted))
         cut = float(probabilities.sort().values[min(rank, len(probabilities) - 1)])
         self.threshold.fill_(min(max(cut, 0.3), 0.95))
+        oddities = torch.cat([self._oddities(x.float().to(self.device)) for x in grids])
+        self.oddity_mean.copy_(oddities.mean(0))
+        self.oddity_std.copy_(oddities.std(0, correction=0).clamp_min(0.05))
 
     # Abilities
 
@@ -203,14 +211,25 @@ class VoxelVAE(System):
         return [Voxels(one, cut).keep(partial, mask[0, 0]) for one in p[:, 0]]
 
     def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
-        """The negative evidence lower bound at the posterior's mean, in nats."""
+        """How many deviations a shape lies above the training shapes, the mean over :meth:`_oddities`.
+
+        Standardising several statistics of a model on its training data after Morningstar et al., *Density of States
+        Estimation for Out-of-Distribution Detection*, 2021. The evidence bound alone calls whatever is simple usual.
+        """
         with torch.no_grad():
-            x = self._voxels(assets)
-            mean, log_variance = self.network.encode(x)
-            missed = functional.binary_cross_entropy_with_logits(
-                self.network.decode(mean), x[:, 0], reduction="none"
-            ).flatten(1)
-            return missed.sum(1) + vae.kl_to_standard_normal(mean, log_variance)
+            return ((self._oddities(self._voxels(assets)) - self.oddity_mean) / self.oddity_std).mean(1)
+
+    def _oddities(self, x: Tensor) -> Tensor:
+        """Logarithms of three statistics of occupancies (B, 1, R, R, R), with shape (B, 3).
+
+        What the posterior's mean misses; the same for each full cell, so that shapes with little in them do not pass
+        for well explained; and the nats that the posterior spends, which rise where the codes of the data are few.
+        """
+        mean, log_variance = self.network.encode(x)
+        missed = vae.weighted_bernoulli(self.network.decode(mean), x[:, 0], self.config.weight)
+        spent = vae.kl_to_standard_normal(mean, log_variance)
+        full = x.flatten(1).sum(1).clamp_min(1)
+        return torch.stack([missed, missed / full, spent], dim=1).clamp_min(1e-6).log()
 
     def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
         mask = nearest(known.to(self.device), RESOLUTION)
@@ -227,6 +246,12 @@ class VoxelVAE(System):
 
     def restrict(self, z: Tensor) -> Tensor:
         return z
+
+
+def _uncalibrated(module: nn.Module, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    """Weights from before scores were calibrated keep the statistics as they are: mean 0, deviation 1."""
+    for name in ("oddity_mean", "oddity_std"):
+        state.setdefault(prefix + name, getattr(module, name))
 
 
 class Network(nn.Module):

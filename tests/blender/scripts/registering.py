@@ -26,6 +26,7 @@ def traces() -> dict[str, object]:
             hasattr(bpy.types.Scene, "gen3d"),
             hasattr(bpy.types.Object, "gen3d"),
             hasattr(bpy.types.Mesh, "gen3d"),
+            hasattr(bpy.types.WindowManager, "gen3d"),
         ],
         "handlers": dict(handlers()),
         "path": list(sys.path),
