@@ -8,6 +8,7 @@ from bpy.types import Context, UILayout
 #: Average width of a letter of Blender's interface, in pixels at a scale of 1.
 LETTER_PIXELS = 6.6
 MARGIN_LETTERS = 6
+ICON_LETTERS = 3
 
 
 def letters(context: Context) -> int:
@@ -27,5 +28,6 @@ def draw_text(layout: UILayout, text: str, width: int, icon: str = "NONE") -> No
     """
     column = layout.column(align=True)
     following = "NONE" if icon == "NONE" else "BLANK1"
+    width -= 0 if icon == "NONE" else ICON_LETTERS
     for number, line in enumerate(textwrap.wrap(text, max(width, 16))):
         column.label(text=line, icon=following if number else icon)  # pyright: ignore[reportArgumentType]

@@ -133,11 +133,16 @@ def repair(vertices: Floats, faces: Indices) -> Repaired:
         notes.append(_note("faces turned to agree with their neighbours", turned))
     if inverted:
         notes.append(_note("parts that were inside out turned", inverted))
-    walls, loose = _without_sheets(vertices, walls, STEP * longest)
     solid = Triangles(vertices, walls)
-    kinds = _sides(solid, solid, STEP * longest)
-    candidates = Triangles(vertices, np.concatenate([loose, leaves]))
-    sheets = candidates.faces[_sides(solid, candidates, STEP * longest) == 0]
+    around = _around(solid, solid, STEP * longest)
+    loose = _loose(solid, around)
+    if loose.any():
+        leaves = np.concatenate([walls[loose], leaves])
+        walls = walls[~loose]
+        solid = Triangles(vertices, walls)
+        around = _around(solid, solid, STEP * longest)
+    kinds = around.sides()
+    sheets = leaves[_around(solid, Triangles(vertices, leaves), STEP * longest).sides() == 0]
     hidden = _wholly_hidden(solid, kinds == 2, STEP * longest)
     if solid.open_edges.length > 1e-3 * longest:
         notes.append(_note("open edges bridged", len(solid.open_edges.edges)))
@@ -188,38 +193,42 @@ def _welded(unit: Floats) -> Indices:
     return np.unique(labels, return_inverse=True)[1]
 
 
-def _without_sheets(vertices: Floats, walls: Indices, step: float) -> tuple[Indices, Indices]:
-    """Walls, and the faces of open parts that enclose nothing, not even with all others."""
-    if len(walls) == 0:
-        return walls, walls
-    part = parts(walls)
-    candidates = open_parts(vertices, walls, part)
-    if not candidates.any():
-        return walls, walls[:0]
-    everything = Triangles(vertices, walls)
-    level = _levels(everything, everything, step)
-    areas = everything.areas
-    mean = np.bincount(part, areas * level.clip(0, 0.5)) / np.bincount(part, areas)
-    sheet = (candidates & (mean < SHEET))[part]
-    return walls[~sheet], walls[sheet]
+@dataclass(frozen=True)
+class _Around:
+    """Winding numbers behind and in front of N positions on F faces, each (N,), and the positions' faces, (N,)."""
+
+    behind: Floats
+    front: Floats
+    owner: Indices
+    faces: int
+
+    def levels(self) -> Floats:
+        """The mean of both sides of each face: 1/2 on walls, 0 on sheets, 1 and more inside; with shape (F,)."""
+        total = np.bincount(self.owner, (self.behind + self.front) / 2, self.faces)
+        return total / np.bincount(self.owner, minlength=self.faces).clip(1)
+
+    def sides(self) -> Indices:
+        """On how many sides of each face the solid lies, mostly: 0, 1 or 2, with shape (F,)."""
+        count = (self.behind > 0.5).astype(int) + (self.front > 0.5)
+        tally = np.stack([np.bincount(self.owner, count == k, self.faces) for k in range(3)], axis=1)
+        # A face that bounds the solid anywhere is a wall.
+        return np.where(tally[:, 1] > 0, 1, tally.argmax(axis=1))
 
 
-def _levels(solid: Triangles, faces: Triangles, step: float) -> Floats:
-    """The mean winding number of both sides of each face: 1/2 on walls, 0 on sheets, 1 and more inside; shape (F,)."""
+def _around(solid: Triangles, faces: Triangles, step: float) -> _Around:
     points, owner = sample_faces(faces)
     offset = step * faces.normals[owner]
-    values = (solid.winding(points - offset) + solid.winding(points + offset)) / 2
-    return np.bincount(owner, values, len(faces.faces)) / np.bincount(owner, minlength=len(faces.faces)).clip(1)
+    return _Around(solid.winding(points - offset), solid.winding(points + offset), owner, len(faces.faces))
 
 
-def _sides(solid: Triangles, faces: Triangles, step: float) -> Indices:
-    """On how many sides of each face the solid lies, mostly: 0, 1 or 2, with shape (F,)."""
-    points, owner = sample_faces(faces)
-    offset = step * faces.normals[owner]
-    count = (solid.winding(points - offset) > 0.5).astype(int) + (solid.winding(points + offset) > 0.5)
-    tally = np.stack([np.bincount(owner, count == k, len(faces.faces)) for k in range(3)], axis=1)
-    # A face that bounds the solid anywhere is a wall.
-    return np.where(tally[:, 1] > 0, 1, tally.argmax(axis=1))
+def _loose(walls: Triangles, around: _Around) -> NDArray[np.bool_]:
+    """Which faces belong to open parts that enclose nothing, not even with all others, with shape (F,)."""
+    if len(walls.faces) == 0:
+        return np.zeros(0, dtype=bool)
+    part = parts(walls.faces)
+    candidates = open_parts(walls.vertices, walls.faces, part)
+    mean = np.bincount(part, walls.areas * around.levels().clip(0, 0.5))
+    return (candidates & (mean < SHEET * np.bincount(part, walls.areas)))[part]
 
 
 def _wholly_hidden(solid: Triangles, candidates: NDArray[np.bool_], step: float) -> NDArray[np.bool_]:
@@ -229,7 +238,8 @@ def _wholly_hidden(solid: Triangles, candidates: NDArray[np.bool_], step: float)
     if len(numbers) == 0:
         return hidden
     # Cells are deep where they and all around them are full: what lies there needs no closer look.
-    deep = ndimage.binary_erosion(inside(solid, HIDING), np.ones((3, 3, 3)))
+    full = inside(solid, HIDING)
+    deep = ndimage.binary_erosion(full, np.ones((3, 3, 3)))
     corners = solid.vertices[solid.faces[numbers]]
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     rows = np.ceil(sides * HIDING).clip(1, None).astype(int)
@@ -240,12 +250,19 @@ def _wholly_hidden(solid: Triangles, candidates: NDArray[np.bool_], step: float)
         # Spots on the rim are pulled in a little: there the neighbours' sides are as near as the face's own.
         weights = np.stack([i[kept], j[kept], count - i[kept] - j[kept]], axis=1) / count * 0.94 + 0.02
         spots = np.einsum("sk,fkd->fsd", weights, solid.vertices[solid.faces[mine]])
-        cells = np.floor((spots + 0.5) * HIDING).astype(np.int64)
-        within = ((cells >= 0) & (cells < HIDING)).all(axis=2)
-        x, y, z = np.moveaxis(cells.clip(0, HIDING - 1), 2, 0)
-        sure = within & deep[x, y, z]
-        offsets = np.broadcast_to(step * solid.normals[mine][:, None], spots.shape)[~sure]
-        both = (solid.winding(spots[~sure] - offsets) > 0.5) & (solid.winding(spots[~sure] + offsets) > 0.5)
-        sure[~sure] = both
-        hidden[mine] = sure.all(axis=1)
+        normals = solid.normals[mine][:, None]
+        below = _looked_up(full, spots + normals / HIDING).all(axis=1)
+        mine, spots, normals = mine[below], spots[below], normals[below]
+        covered = _looked_up(deep, spots)
+        offsets = np.broadcast_to(step * normals, spots.shape)[~covered]
+        rest = spots[~covered]
+        covered[~covered] = (solid.winding(rest - offsets) > 0.5) & (solid.winding(rest + offsets) > 0.5)
+        hidden[mine] = covered.all(axis=1)
     return hidden
+
+
+def _looked_up(grid: NDArray[np.bool_], points: Floats) -> NDArray[np.bool_]:
+    """The cells of a grid over [-0.5, 0.5]^3 at positions (..., 3); false beyond it."""
+    cells = np.floor((points + 0.5) * len(grid)).astype(np.int64)
+    x, y, z = np.moveaxis(cells.clip(0, len(grid) - 1), -1, 0)
+    return grid[x, y, z] & ((cells >= 0) & (cells < len(grid))).all(axis=-1)

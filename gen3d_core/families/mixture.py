@@ -48,8 +48,9 @@ class Mixture:
 
     def distances(self, z: Tensor) -> Tensor:
         """Squared Mahalanobis distances of (B, L) latents to each component, with shape (B, K)."""
-        off = (z[:, None] - self.means)[..., None]
-        squared = torch.linalg.solve_triangular(self.scales, off, upper=False)[..., 0].pow(2).sum(-1)
+        # All latents of a component at once: with one system each, its (L, L) factor would be copied for every latent.
+        off = (z[:, None] - self.means).permute(1, 2, 0)
+        squared = torch.linalg.solve_triangular(self.scales, off, upper=False).pow(2).sum(1).T
         # A component that no shape belongs to is nowhere.
         return squared.masked_fill(self.weights <= 0, torch.inf)
 

@@ -31,6 +31,8 @@ from .team import Team
 NOTED = 20
 #: A stage that starts late still gets this part of its time.
 LEAST = 0.5
+#: From so many shapes the prior is fitted for a look on the way.
+LOOKED_AT = 256
 
 
 @dataclass(frozen=True)
@@ -299,6 +301,9 @@ class _Training:
         if self.watch.wants_to_look(moment):
             self.system.eval()
             with learner.averaged(), torch.no_grad():
+                # The prior is fitted when a stage ends: fitted on the way too, samples show what has been learnt so far.
+                few = {key: value[:LOOKED_AT] for key, value in self.data.items()}
+                self.stages[index].finish(few, Run([self.plan.seed], self.team.device))
                 self.watch.look(self.system, moment)
             learner.wake()
 

@@ -13,6 +13,8 @@ import pytest
 
 import build_addon
 
+#: Seconds that a training may take to begin or to end where others work on the machine, too.
+TRAINING = 900.0
 #: Pixels from one closed panel inside another to the next.
 PANEL_PITCH = 27
 HERE = Path(__file__).resolve().parent
@@ -203,7 +205,7 @@ settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
     before = ask(window, "[[list(row) for row in obj.matrix_world] for obj in shapes]")
     window.click(*window.find_button("gen3d.train("))
     assert ask(window, "len(trainings.listing())") == 1
-    until(window, "trainings.listing()[0].state == 'training' and trainings.listing()[0].status.step > 0")
+    until(window, "trainings.listing()[0].state == 'training' and trainings.listing()[0].status.step > 0", TRAINING)
 
     # Nothing that would keep Blender from saving by itself; the button is greyed; generating goes on.
     assert ask(window, "len(main_window().modal_operators)") == 0
@@ -216,12 +218,12 @@ settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
 
     # Pause, resume, stop and keep.
     window.click(*window.find_button("gen3d.train_pause("))
-    until(window, "trainings.listing()[0].state == 'paused' and not trainings.listing()[0].active")
+    until(window, "trainings.listing()[0].state == 'paused' and not trainings.listing()[0].active", TRAINING)
     window.screenshot(tmp_path / "paused.png")
     window.click(*window.find_button("gen3d.train_resume("))
-    until(window, "trainings.listing()[0].state == 'training' and trainings.listing()[0].status.step > 0")
+    until(window, "trainings.listing()[0].state == 'training' and trainings.listing()[0].status.step > 0", TRAINING)
     window.click(*window.find_button("gen3d.train_keep("))
-    until(window, "trainings.listing()[0].state == 'done' and not trainings.listing()[0].active")
+    until(window, "trainings.listing()[0].state == 'done' and not trainings.listing()[0].active", TRAINING)
     assert ask(window, "models.mine(models.find('hall-props'))")
     until(window, "pictures.icon(trainings.listing()[0].folder / 'samples.png')")
     window.screenshot(tmp_path / "done.png")

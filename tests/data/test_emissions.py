@@ -125,9 +125,12 @@ def test_union_mesh_is_closed_and_agrees_with_the_solid(shapes: list[Shape]) -> 
             mesh.split(only_watertight=False)[0].volume, rel=0.1
         )
         assert np.abs(shape.sdf(shape.mesh().vertices)).max() < 2.5e-3
-        # The share of cell centres inside is the volume, up to the cells that the surface passes through.
-        fine = shape.voxels(96)
-        assert mesh.volume == pytest.approx(fine.mean(), abs=0.02 * fine.mean() + 2e-4)
+        # The share of random points inside is the volume, up to its standard error.
+        points = np.random.default_rng(7).random((60_000, 3)).astype(np.float32) - 0.5
+        share = float((shape.sdf(points) < 0).mean())
+        assert mesh.volume == pytest.approx(share, abs=0.015 * share + 4 * (share / 60_000) ** 0.5)
+        # Thin parts may gain or lose half a cell on every side.
+        assert mesh.volume == pytest.approx(float(shape.voxels(96).mean()), abs=mesh.area * 0.5 / 96)
 
 
 def test_union_mesh_of_two_boxes_has_their_joint_volume() -> None:
@@ -164,7 +167,7 @@ def test_distances_are_those_to_a_much_finer_mesh(shapes: list[Shape]) -> None:
         assert error.max() < 6e-3, (shape.category, shape.seed)
         # No point of the surface is nearer than the distance tells.
         nearest, _ = KDTree(shape.surface(20_000)[0]).query(samples.points)
-        assert (np.abs(samples.distances) - nearest).max() < 4e-4
+        assert (np.abs(samples.distances) - nearest).max() < 1e-3
 
 
 def test_depth_where_parts_cross_is_exact_and_not_the_smallest_of_theirs() -> None:
@@ -385,7 +388,7 @@ def test_lowpoly_keeps_what_makes_the_shape(shapes: list[Shape]) -> None:
             np.asfortranarray(mesh.faces, dtype=np.int64),
         )
         whole = len(np.unique(low.owners)) == len(shape.parts)
-        assert np.sqrt(squared).mean() < (0.015 if whole else 0.03), (shape.category, shape.seed)
+        assert np.sqrt(squared).mean() < (0.02 if whole else 0.035), (shape.category, shape.seed)
         wanted = np.ptp(shape.bounds(), axis=0)
         assert np.abs(np.ptp(mesh.vertices, axis=0) - wanted).max() < (0.06 if whole else 0.2)
 

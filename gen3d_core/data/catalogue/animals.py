@@ -83,7 +83,7 @@ KINDS: dict[str, Kind] = {
             """
             trunk 0.24 0.29, pitch 12 22, neck 0.46 0.6, neck_radius 0.036 0.044, neck_angle 58 72,
             neck_bend -4 8, head 0.046 0.052, head_length 0.05 0.07, head_angle -32 -16, snout 0.05 0.07,
-            snout_radius 0.034 0.038, ear 0.03 0.045, ear_angle 66 80, horn 0.03 0.05, horn_angle 16 24,
+            snout_radius 0.034 0.038, ear 0.03 0.045, ear_angle 66 80, horn 0.03 0.05, horn_angle 30 40,
             tail 0.12 0.2, tail_angle -52 -30, tail_curl -8 0, height 0.38 0.46, thigh 0.05 0.058, foot 0 0
             """
         ),
@@ -96,7 +96,7 @@ KINDS: dict[str, Kind] = {
             """
             trunk 0.34 0.4, rump 0.1 0.112, chest 0.1 0.115, neck 0.26 0.33, neck_radius 0.048 0.056,
             neck_angle 42 58, neck_bend 0 14, head 0.056 0.064, head_length 0.08 0.1, head_angle -46 -28,
-            snout 0.07 0.09, snout_radius 0.04 0.046, snout_tip 0.034 0.04, ear 0.025 0.04, ear_angle 14 22,
+            snout 0.07 0.09, snout_radius 0.04 0.046, snout_tip 0.034 0.04, ear 0.025 0.04, ear_angle 26 36,
             tail 0.2 0.28, tail_angle -30 -5, tail_curl -22 -12, height 0.36 0.43, foot 0 0.02
             """
         ),
@@ -194,10 +194,10 @@ KINDS: dict[str, Kind] = {
         4,
         ranges(
             """
-            trunk 0.15 0.19, rump 0.1 0.115, belly 0.115 0.13, chest 0.1 0.115, pitch 14 30, neck 0.1 0.12,
+            trunk 0.23 0.27, rump 0.1 0.115, belly 0.115 0.13, chest 0.1 0.115, pitch 14 30, neck 0.1 0.12,
             neck_radius 0.09 0.1, neck_angle 0 20, head 0.092 0.1, head_length 0.03 0.04, snout 0 0,
             ear 0.012 0.02, ear_radius 0.034 0.04, ear_angle 42 50, tail 0 0, height 0.115 0.13,
-            stance 0.08 0.09, splay 0.13 0.17, thigh 0.05 0.06, foot 0.07 0.1, bend 0 0.02, stride 0 0
+            stance 0.08 0.09, splay 0.13 0.17, thigh 0.05 0.06, foot 0.045 0.06, bend 0 0.02, stride 0 0
             """
         ),
     ),
@@ -206,7 +206,7 @@ KINDS: dict[str, Kind] = {
         4,
         ranges(
             """
-            trunk 0.13 0.18, rump 0.14 0.16, belly 0.17 0.19, chest 0.14 0.16, sag -0.03 -0.02, neck 0.25 0.32,
+            trunk 0.22 0.27, rump 0.14 0.16, belly 0.17 0.19, chest 0.14 0.16, sag -0.03 -0.02, neck 0.25 0.32,
             neck_radius 0.038 0.044, neck_angle 8 40, head 0.05 0.058, head_length 0.04 0.05, snout 0.01 0.025,
             snout_tip 0.03 0.034, ear 0 0, tail 0.05 0.09, tail_angle -10 5, tail_curl 0 0, height 0.16 0.18,
             thigh 0.045 0.05, ankle 0.036 0.042, stance 0.1 0.11, splay 0.06 0.09

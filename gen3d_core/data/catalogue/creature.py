@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .animals import COMMON, KINDS
 from .cage import Registered, wrapped
@@ -323,30 +324,30 @@ def _rods(joints: Array) -> list[Rod]:
 
 
 def _clear(bones: Skeleton) -> bool:
-    """Whether limbs meet others only within the parts of the stem that hold their roots, and leave these once."""
+    """Whether every limb leaves what it touches at its root, and meets nothing else: then no two make a ring."""
     stem = _rods(bones.stem)
-    balls = [_balls(joints) for joints in bones.limbs.values()]
     limbs = [_rods(joints) for joints in bones.limbs.values()]
-    points = np.concatenate(balls)[:, :3]
+    balls = [_balls(joints) for joints in bones.limbs.values()]
+    every = np.concatenate(balls)
     owner = np.repeat(np.arange(len(balls)), [len(some) for some in balls])
-    to_stem = np.array([solid.sdf(points) for solid in stem])
-    to_limbs = np.array([np.min([solid.sdf(points) for solid in solids], axis=0) for solids in limbs])
+    to_stem = np.array([solid.sdf(every[:, :3]) for solid in stem])
+    to_limbs = np.array([np.min([solid.sdf(every[:, :3]) for solid in solids], axis=0) for solids in limbs])
     for k, some in enumerate(balls):
-        mine = owner == k
-        home = to_stem[:, mine][:, 0] < 0
-        if not home.any():
-            return False
-        # A limb may flow into the next part of the stem, too.
-        home = np.convolve(home, [1, 1, 1], "same") > 0
-        inside = to_stem[home][:, mine].min(0)
-        others = np.concatenate([to_stem[~home][:, mine], np.delete(to_limbs, k, axis=0)[:, mine]]).min(0)
-        apart = others - some[:, 3] > CLEARANCE
-        free = inside - some[:, 3] > CLEARANCE
-        # A limb whose end only swells out of its home, as a short ear does, need not come free of it.
-        first = int(np.argmax(free)) if free.any() else len(free)
-        if not (apart[inside > 0].all() and free[first:].all() and inside[-1] > -0.6 * some[-1, 3]):
+        near = to_stem[:, owner == k]
+        # A limb may stay in touch with the parts of the stem that hold its root, and with the neighbours of the nearest.
+        nearest = np.abs(np.arange(len(stem)) - int(near[:, 0].argmin()))
+        home = (near[:, 0] < 0) | (nearest <= 1)
+        others = np.concatenate([near[~home], np.delete(to_limbs, k, axis=0)[:, owner == k]])
+        apart, free = others - some[:, 3] > CLEARANCE, near[home].min(0) - some[:, 3] > CLEARANCE
+        leaves = apart[:, -1].all() and all(_once(row) for row in (*apart, free))
+        if not (leaves and near[:, -1].min() > -0.6 * some[-1, 3]):
             return False
     return True
+
+
+def _once(free: NDArray[np.bool_]) -> bool:
+    """Whether all are true from the first true one on."""
+    return not free.any() or bool(free[int(np.argmax(free)) :].all())
 
 
 def _balls(joints: Array) -> Array:

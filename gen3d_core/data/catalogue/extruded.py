@@ -42,8 +42,12 @@ class Extruded(Solid):
     def strip(self) -> bool:
         return True
 
-    @cached_property
+    @property
     def thickness(self) -> float:
+        return self._thickness
+
+    @cached_property
+    def _thickness(self) -> float:
         """Extent in the thinnest direction, measured at the stations."""
         x, low, high, half = self.stations.T
         lean = np.arctan(np.gradient((low + high) / 2, x))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from .members import Point, rod
-from .profiles import Array
 from .solids import Arc, Frame, Solid
 
 
@@ -28,7 +28,7 @@ def loop(low: Point, high: Point, reach: float, tube: float) -> Arc:
     return Arc(Frame(np.stack([np.cross(out, depth), out, depth], 1), centre), radius, angle, tube)
 
 
-def chain(points: list[Point] | Array, radii: list[float]) -> list[Solid]:
+def chain(points: Sequence[Point], radii: Sequence[float]) -> list[Solid]:
     """Rods with ball joints through all points, of these radii at the points."""
     return [rod(points[k], points[k + 1], radii[k], radii[k + 1]) for k in range(len(points) - 1)]
 

@@ -101,6 +101,11 @@ class Loft:
         columns = self._closed.reshape(-1, 3).T
         return np.stack([np.interp(places, table, column) for column in columns], axis=1)
 
+    def _grid(self, around: Array, along: Array) -> Array:
+        """Points (A, B, 3) at all pairs of lengths along (A,) and positions around (B,)."""
+        points = self._at(np.tile(around, len(along)), np.repeat(along, len(around)))
+        return points.reshape(len(along), len(around), 3)
+
     def side(self, around: Array, rows: NDArray[np.integer], count: int) -> Array:
         """Points (N, 3) on the side, in rows (N,) from 0 at the first rim to `count` at the last."""
         return self._at(around, self._levels(count)[rows])
@@ -127,7 +132,7 @@ class Loft:
         stations, rings = self._stations
         chosen = self._course.best(count)
         around = self._around_best(sides)
-        polygons = np.stack([self._at(around, np.full(sides, along)) for along in stations[chosen]])
+        polygons = self._grid(around, stations[chosen])
         if not self._strip:
             middles = polygons.mean(1, keepdims=True)
             wanted, given = _areas(rings[chosen]), _areas(polygons)
@@ -172,7 +177,7 @@ class Loft:
         inner = self._along[(self._along > low + 1e-6) & (self._along < high - 1e-6)]
         stations = np.concatenate([[low], inner, [high]])
         around = np.linspace(0, 4, 64, endpoint=False)
-        return stations, np.stack([self._at(around, np.full(64, along)) for along in stations])
+        return stations, self._grid(around, stations)
 
     @cached_property
     def _middles(self) -> Array:
@@ -271,6 +276,9 @@ class _Chain:
         steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
         weight = (np.append(steps, 0) + np.append(0, steps)) / 2
         self._cost = np.full((total, total), np.inf)
+        self._least = np.full(total, np.inf)
+        self._least[0] = 0
+        self._origins: list[NDArray[np.intp]] = []
         for i in range(total - 1):
             # From point i to every later one: the points between, as seen from i.
             rest = points[i + 1 :] - points[i]
@@ -288,14 +296,13 @@ class _Chain:
         total = len(self._cost)
         if total <= count:
             return np.round(np.linspace(0, total - 1, count)).astype(np.intp)
-        best, origins = np.full(total, np.inf), []
-        best[0] = 0
-        for _ in range(count - 1):
-            sums = best[:, None] + self._cost
-            origins.append(sums.argmin(0))
-            best = sums.min(0)
+        # What is known about chains of fewer points is kept: they are asked for one after the other.
+        while len(self._origins) < count - 1:
+            sums = self._least[:, None] + self._cost
+            self._origins.append(sums.argmin(0))
+            self._least = sums.min(0)
         chain = [total - 1]
-        for origin in reversed(origins):
+        for origin in reversed(self._origins[: count - 1]):
             chain.append(int(origin[chain[-1]]))
         return np.array(chain[::-1], dtype=np.intp)
 

@@ -76,8 +76,10 @@ def lowpoly(shape: Shape, most: int = 100) -> LowPoly:
     polygons: list[NDArray[np.int32]] = []
     owners: list[int] = []
     detail = {i: details[family] for family in families for i in family}
+    known = {family[0]: prism for family, prism in prisms.items()}
     for i in sorted(detail):
-        rings = _Prism(shape.parts[i].solid).rings(detail[i])
+        prism = known[i] if i in known else _Prism(shape.parts[i].solid)
+        rings = prism.rings(detail[i])
         first = sum(len(block) for block in vertices)
         found = _polygons(*rings.shape[:2])
         vertices.append(rings.reshape(-1, 3))

@@ -54,13 +54,14 @@ class Draw:
 def fit(design: Design, lengths: Sequence[str], build: Callable[[Design], list[Part]]) -> tuple[Design, list[Part]]:
     """Scale the named lengths of a design until its parts are `LONGEST` long, keeping its thicknesses as they are.
 
-    Returns the final design and its parts, centred and exactly to size.
+    Returns the final design and its parts, centred and exactly to size: the last 0.1 % scales all of it.
     """
-    factor, known = 1.0, (0.0, 0.0)
+    # At factor 0 only thicknesses are left.
+    factor, known = 1.0, (0.0, THIN)
     first = design
     for _ in range(12):
         parts, scale = normalised(build(design), LONGEST)
-        if abs(scale - 1) < 1e-4:
+        if abs(scale - 1) < 1e-3:
             break
         # The longest side is nearly linear in the factor: a secant through the last two trials meets its aim.
         side = LONGEST / scale

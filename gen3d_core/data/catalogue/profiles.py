@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +104,10 @@ class Trapezoid:
     back: float
     half: float
     corner: float
-    strip: ClassVar[bool] = False
+
+    @property
+    def strip(self) -> bool:
+        return False
 
     @property
     def thickness(self) -> float:
@@ -143,7 +146,10 @@ class Ellipse:
     width: float
     depth: float
     corner: float
-    strip: ClassVar[bool] = False
+
+    @property
+    def strip(self) -> bool:
+        return False
 
     @property
     def thickness(self) -> float:
@@ -190,7 +196,10 @@ class Bow:
     radius: float
     angle: float
     corner: float
-    strip: ClassVar[bool] = True
+
+    @property
+    def strip(self) -> bool:
+        return True
 
     @property
     def thickness(self) -> float:

@@ -36,8 +36,12 @@ class Revolved(Solid):
         if self.path.ndim != 2 or len(self.path) < 3 or self.path[0, 0] != 0 or self.path[-1, 0] != 0:
             raise ValueError(f"the path has shape {self.path.shape}; expected 3 points or more from axis to axis")
 
-    @cached_property
+    @property
     def thickness(self) -> float:
+        return self._thickness
+
+    @cached_property
+    def _thickness(self) -> float:
         """Extent in the thinnest direction: the smallest chord across the region from the middle of a segment.
 
         Chords that only cut off a corner, short beside the way along the outline between their ends, do not count, and
@@ -129,8 +133,9 @@ def turned(
     edge: radius of its outer corners; fillet: of its inner ones. Ends that are not on the axis get flat caps.
     """
     path = np.asarray(silhouette, float)
-    caps = [path[:1] * [0, 1]] if path[0, 0] > 1e-9 else [], [path[-1:] * [0, 1]] if path[-1, 0] > 1e-9 else []
-    path = np.concatenate([*caps[0], path, *caps[1]])
+    first = path[:1] * [0, 1] if path[0, 0] > 1e-9 else path[:0]
+    last = path[-1:] * [0, 1] if path[-1, 0] > 1e-9 else path[:0]
+    path = np.concatenate([first, path, last])
     return Revolved(frame, _inset(_inner_corners(path, fillet), edge), edge)
 
 

@@ -295,7 +295,7 @@ def _handles(vase: Vase, wall: Array) -> list[Part]:
     low, high = _grips(vase)
     sunk = 0.4 * vase.wall if vase.hollow else 0.03
     heights, radii = wall[:, 1], wall[:, 0]
-    first, last = (np.interp(level, heights, radii) - sunk for level in (low, high))
+    first, last = (float(np.interp(level, heights, radii)) - sunk for level in (low, high))
     ends = (first, 0.0, low + vase.lift), (last, 0.0, high + vase.lift)
     reach = vase.tube + max(0.09, 0.36 * (high - low)) if vase.handle == "loop" else 2 * vase.tube + 0.085
     if vase.handle != "loop" and first < last:
