@@ -40,6 +40,8 @@ NODES = np.stack(np.meshgrid(*[(np.arange(8) + 0.5) / 8 - 0.5] * 3, indexing="ij
 FAR, CLOSEST = 0.2, 10
 #: Keeps the points of samples apart from those of assets.
 SAMPLED = 1
+#: Samples are compared with at most so many training shapes: more would take longer than many a training.
+KNOWN = 1000
 #: How many training shapes are compared with the others and scored: evenly spaced ones stand for all.
 AT_MOST = 200
 #: As above where a score needs a search, which takes seconds a shape.
@@ -134,7 +136,8 @@ class Novelty:
         """For people: the verdict first, then what it rests on."""
         words = [_VERDICTS[self.verdict]]
         if len(self.samples):
-            near = [f"Samples lie {_percent(self.samples)} of their size from the nearest of {self.assets} assets"]
+            of = f"{self.assets} assets" if self.assets <= KNOWN else f"{KNOWN} of {self.assets} assets"
+            near = [f"Samples lie {_percent(self.samples)} of their size from the nearest of {of}"]
             if len(self.held_out):
                 near.append(f"assets that it never saw {_percent(self.held_out)}")
             if len(self.training):
@@ -200,11 +203,12 @@ def measure(
     with run.span(0.0, 0.35):
         clouds, empty = _sampled(system, seeds, run)
     # Every shape has points of its own: two shapes that share their randomness seem nearer than they are.
-    known = _Known([_Drawn.of(asset, 2 * i) for i, asset in enumerate(_within(run, 0.35, 0.5, training))])
+    compared = [training[i] for i in _spaced(len(training), KNOWN)]
+    known = _Known([_Drawn.of(asset, 2 * i) for i, asset in enumerate(_within(run, 0.35, 0.5, compared))])
     unseen = [_Drawn.of(asset, 2 * i + 1) for i, asset in enumerate(_within(run, 0.5, 0.55, held_out))]
     samples = [known.nearest(cloud) for cloud in _within(run, 0.55, 0.65, clouds)]
     others = [known.nearest(cloud) for cloud in _within(run, 0.65, 0.7, unseen)]
-    chosen = _spaced(len(training), AT_MOST) if len(training) > 1 else []
+    chosen = _spaced(len(compared), AT_MOST) if len(compared) > 1 else []
     own = [known.nearest(known.drawn[i], without=i) for i in _within(run, 0.7, 0.8, chosen)]
     with run.span(0.8, 1.0):
         scores = _scores(system, training, held_out, run)

@@ -15,3 +15,9 @@ def _few_threads() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests neither read nor fill the user's cache of prepared assets."""
+    monkeypatch.setenv("GEN3D_CACHE", "off")

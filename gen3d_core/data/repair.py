@@ -237,9 +237,10 @@ def _wholly_hidden(solid: Triangles, candidates: NDArray[np.bool_], step: float)
     hidden = np.zeros(len(candidates), dtype=bool)
     if len(numbers) == 0:
         return hidden
-    # Cells are deep where they and all around them are full: what lies there needs no closer look.
+    # Where a cell and all around it are full, or all are empty, a spot needs no closer look.
     full = inside(solid, HIDING)
     deep = ndimage.binary_erosion(full, np.ones((3, 3, 3)))
+    close = ndimage.binary_dilation(full, np.ones((3, 3, 3)))
     corners = solid.vertices[solid.faces[numbers]]
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     rows = np.ceil(sides * HIDING).clip(1, None).astype(int)
@@ -251,7 +252,7 @@ def _wholly_hidden(solid: Triangles, candidates: NDArray[np.bool_], step: float)
         weights = np.stack([i[kept], j[kept], count - i[kept] - j[kept]], axis=1) / count * 0.94 + 0.02
         spots = np.einsum("sk,fkd->fsd", weights, solid.vertices[solid.faces[mine]])
         normals = solid.normals[mine][:, None]
-        below = _looked_up(full, spots + normals / HIDING).all(axis=1)
+        below = _looked_up(close, spots + normals / HIDING).all(axis=1)
         mine, spots, normals = mine[below], spots[below], normals[below]
         covered = _looked_up(deep, spots)
         offsets = np.broadcast_to(step * normals, spots.shape)[~covered]

@@ -169,9 +169,9 @@ KINDS: dict[str, Kind] = {
         4,
         ranges(
             """
-            rump 0.15 0.165, belly 0.16 0.18, chest 0.15 0.165, pitch 2 10, neck 0.2 0.23, neck_radius 0.09 0.1,
+            rump 0.15 0.165, belly 0.16 0.18, chest 0.135 0.15, pitch 2 10, neck 0.25 0.28, neck_radius 0.09 0.1,
             neck_angle 24 40, head 0.105 0.118, head_length 0.04 0.05, snout 0.3 0.38, snout_radius 0.052 0.06,
-            snout_tip 0.026 0.03, snout_angle -58 -44, snout_curl -2 30, ear 0.06 0.08, ear_radius 0.085 0.1,
+            snout_tip 0.026 0.03, snout_angle -58 -44, snout_curl -2 30, ear 0.05 0.07, ear_radius 0.085 0.1,
             ear_angle 80 88, horn 0 0, tail 0.16 0.2, tail_angle -34 -20, tail_curl -14 -8, height 0.34 0.4,
             thigh 0.08 0.09, ankle 0.058 0.066, stance 0.1 0.11, foot 0 0, bend 0 0.01
             """

@@ -28,7 +28,7 @@ EDGE, ARCH, WALL = 0.018, 0.013, THIN + 0.003
 #: The shortest roof.
 ROOF = 0.14
 #: The least height of a body's core, how far it takes to step down to the floor of a bed, how deep wheels are dished.
-THICK, STEP, DISH = 0.020, 0.016, 0.010
+THICK, STEP, DISH = 0.028, 0.020, 0.010
 
 
 def upright(rows: list[tuple[float, float, float, float]], edge: float) -> Extruded:

@@ -31,7 +31,7 @@ CLEARANCE = 0.012
 #: Designs that are drawn until one has clear limbs.
 TRIES = 60
 #: The thinnest radius of a limb, in model units.
-THINNEST = THIN / 2 + 5e-4
+THINNEST = THIN / 2 + 2e-3
 #: Values that are larger or smaller together, in every kind, and by how much.
 VARIETY = (
     (("rump", "belly", "chest", "neck_radius", "stance"), (0.84, 1.14)),
@@ -334,7 +334,7 @@ def _clear(bones: Skeleton) -> bool:
     to_limbs = np.array([np.min([solid.sdf(every[:, :3]) for solid in solids], axis=0) for solids in limbs])
     for k, some in enumerate(balls):
         near = to_stem[:, owner == k]
-        # A limb may stay in touch with the parts of the stem that hold its root, and with the neighbours of the nearest.
+        # A limb may stay in touch with the parts of the stem that hold its root and with those beside the nearest.
         nearest = np.abs(np.arange(len(stem)) - int(near[:, 0].argmin()))
         home = (near[:, 0] < 0) | (nearest <= 1)
         others = np.concatenate([near[~home], np.delete(to_limbs, k, axis=0)[:, owner == k]])

@@ -1,7 +1,7 @@
 """One closed surface of all parts of a shape, by the boolean operations of the library manifold3d.
 
 Every part enters as a loft of only as many of its rings and ring points as keep it within `TOLERANCE` of its true
-surface: time grows with the number of faces, and half a thousandth of a shape's size is less than its models can see.
+surface: time grows with the number of faces, and a thousandth of a shape's size is less than its models can see.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .shape import Shape
 
 #: How far the faces of a part may lie from its true surface, in model units.
-TOLERANCE = 5e-4
+TOLERANCE = 8e-4
 
 
 def union(shape: Shape, tolerance: float = TOLERANCE) -> Mesh:
@@ -40,7 +40,7 @@ def union(shape: Shape, tolerance: float = TOLERANCE) -> Mesh:
         ) from error
     bodies = []
     for part in shape.parts:
-        vertices, faces = coarse(part.solid, tolerance)
+        vertices, faces = loft(coarse(part.solid, tolerance), part.solid.strip)
         given = manifold3d.Mesh(vertices.astype(np.float32), faces.astype(np.uint32))
         bodies.append(manifold3d.Manifold(given))
     joined = manifold3d.Manifold.batch_boolean(bodies, manifold3d.OpType.Add).to_mesh()
@@ -48,8 +48,8 @@ def union(shape: Shape, tolerance: float = TOLERANCE) -> Mesh:
     return Mesh(vertices, joined.tri_verts.astype(np.int32))
 
 
-def coarse(solid: Solid, tolerance: float) -> tuple[Array, NDArray[np.integer]]:
-    """Vertices (V, 3) and faces (F, 3) of a closed mesh of a solid, from as few of its ring points as will do."""
+def coarse(solid: Solid, tolerance: float) -> Array:
+    """Rings (L, K, 3) of a solid, and points of them, as few as will do: their loft is within the tolerance of it."""
     rings, strip = solid.rings(), solid.strip
     around = np.roll(rings, -1, axis=1)
     keep = _needed(np.roll(rings, 1, axis=1), rings, around, tolerance, axis=0)
@@ -58,7 +58,7 @@ def coarse(solid: Solid, tolerance: float) -> tuple[Array, NDArray[np.integer]]:
     rings = rings[:, keep]
     levels = np.ones(len(rings), bool)
     levels[1:-1] = _needed(rings[:-2], rings[1:-1], rings[2:], tolerance, axis=1)
-    return loft(rings[levels], strip)
+    return rings[levels]
 
 
 def _needed(before: Array, here: Array, after: Array, tolerance: float, axis: int) -> NDArray[np.bool_]:
