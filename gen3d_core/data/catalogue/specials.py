@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def vintage(car: Car) -> list[Part]:
     """A narrow bonnet, an upright cabin, running boards and separate wings."""
     begin, end = car.ends
-    inner = car.half - car.tyre - 0.02
+    inner = car.half - car.tyre - 0.006
     low = car.clearance
     first = car.along(0.03)
     bonnet_top = 0.92 * car.belt
