@@ -48,7 +48,7 @@ each = pytest.mark.parametrize("name", sorted(SYSTEMS))
 
 
 def test_discovery_finds_the_files_of_the_shelves() -> None:
-    shelves = Path(training.__file__).parent / "systems"
+    shelves = Path(tasks.__file__).parent / "systems"
     files = {f"{p.parent.name}.{p.stem}" for p in shelves.glob("*/*.py") if p.stem != "__init__"}
     assert files == set(SYSTEMS)
     for name in files:

@@ -199,8 +199,10 @@ class Solid:
             depth[thin] = tried + 0.5 * thinnest / DEPTHS
         thick = np.full(len(walls), thinnest / 2)
         if walls.any():
-            count = np.bincount(owner, minlength=len(bounding.faces))
-            thick[walls] = (thinnest - np.bincount(owner, depth, len(count)) / count) / 2
+            # Of a face that tapers, as on a twig, the thin end decides.
+            least = np.full(len(bounding.faces), thinnest)
+            np.minimum.at(least, owner, depth)
+            thick[walls] = (thinnest - least) / 2
         self._thickenings[thinnest] = thick
         return thick
 

@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE / "scripts"
 CHECKOUT = HERE.parent.parent
 LTS = "GEN3D_BLENDER_LTS"
-SECONDS = 600
+SECONDS = 1500
 #: Blender's own modules can be imported only after ``bpy``, whose C++ part can wait for itself for ever at the end.
 LAUNCH = """
 import atexit, os, runpy, sys

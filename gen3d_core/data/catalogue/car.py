@@ -239,7 +239,8 @@ def build(car: Car) -> list[Part]:
         return [*vintage(car), *_wheels(car), *_details(car)]
     if car.kind == "racer":
         return [*racer(car), *_wheels(car)]
-    parts = [Part("body", _body(car, _silhouette(car))), _chassis(car)]
+    top = _silhouette(car)
+    parts = [Part("body", _body(car, top)), _chassis(car, top)]
     if car.kind == "convertible":
         parts += _cockpit(car)
     else:
@@ -317,12 +318,13 @@ def _body(car: Car, top: Array) -> Extruded:
     return Extruded(Frame(SIDE, np.zeros(3)), stations, EDGE)
 
 
-def _chassis(car: Car) -> Part:
-    """What fills the arches between the wheels of an axle."""
+def _chassis(car: Car, top: Array) -> Part:
+    """What fills the arches between the wheels of an axle, up into the body below its silhouette (N, 2)."""
     inner = car.half - car.tyre + 0.026
-    places = car.places
-    front, rear = places[0] - car.wheel, places[-1] + car.wheel
-    low, high = car.clearance, car.clearance + 0.55 * (car.belt - car.clearance)
+    front, rear = car.places[0] - car.wheel, car.places[-1] + car.wheel
+    body = float(np.interp(np.linspace(front, rear, 60), *top.T).min())
+    low = car.clearance
+    high = max(min(2 * car.wheel + ARCH + 0.014, body - 0.022), low + THIN)
     middle, half = (front + rear) / 2, (rear - front) / 2
     return Part("chassis", Box(Frame.at(0, middle, (low + high) / 2), (inner, half, (high - low) / 2), 0.012))
 

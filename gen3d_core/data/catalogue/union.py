@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .shape import Shape
 
 #: How far the faces of a part may lie from its true surface, in model units.
-TOLERANCE = 8e-4
+TOLERANCE = 1e-3
 
 
 def union(shape: Shape, tolerance: float = TOLERANCE) -> Mesh:
@@ -64,15 +64,20 @@ def coarse(solid: Solid, tolerance: float) -> Array:
 def _needed(before: Array, here: Array, after: Array, tolerance: float, axis: int) -> NDArray[np.bool_]:
     """Which points of curves have to stay, where the curves lie side by side along `axis` of (A, B, 3).
 
-    A chord over an arc of length l that turns by t leaves it by l t / 8. Per point, the square root of that over the
-    tolerance is the share of a chord which the point uses up; a point stays when the sum reaches the next whole number.
+    A chord over an arc of length l that turns by t leaves it by l t / 8. The square root of that over the tolerance is
+    the share of a chord which a point uses up; one stays where the next one would be too much.
     """
     first, second = here - before, after - here
     a, b = np.linalg.norm(first, axis=-1), np.linalg.norm(second, axis=-1)
     cosine = np.einsum("ijk,ijk->ij", first, second) / np.maximum(a * b, 1e-18)
     turn = np.arccos(np.clip(cosine, -1, 1))
-    share = np.sqrt((a + b) / 2 * turn / (8 * tolerance)).max(axis)
-    total = np.concatenate([[0.0], np.cumsum(share)])
-    keep = np.floor(total[1:]) > np.floor(total[:-1])
-    keep[[0, len(keep) // 3, 2 * len(keep) // 3]] = True
+    shares = np.sqrt((a + b) / 2 * turn / (8 * tolerance)).max(axis).tolist()
+    count = len(shares)
+    keep = np.zeros(count, bool)
+    used = 0.0
+    for i, share in enumerate(shares):
+        used += share
+        if used + (shares[i + 1] if i + 1 < count else 1.0) > 1:
+            keep[i], used = True, 0.0
+    keep[[0, count // 3, 2 * count // 3]] = True
     return keep

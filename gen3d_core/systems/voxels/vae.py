@@ -56,6 +56,8 @@ class Config:
 
 RESOLUTION = 32
 ROUNDS = 12
+#: Draws of the prior that a completion chooses its start from.
+STARTS = 32
 #: How many statistics a score is made of.
 ODDITIES = 3
 
@@ -200,8 +202,13 @@ class VoxelVAE(System):
         mask = nearest(known.to(self.device), RESOLUTION)[None, None]
         cut = float(self.threshold)
         with torch.no_grad():
-            # Unknown cells start as the prior's own draw for each seed, so hypotheses differ where evidence is silent.
-            p = self.network.decode(self.prior(run)).sigmoid()[:, None]
+            # Unknown cells start as the prior's own draws for each seed, so hypotheses differ where evidence is silent; of
+            # several, as the one that agrees best with what is given: from a shape of another kind no round leads back.
+            first = run.seeds[0] * STARTS
+            drawn = self.network.decode(self.prior(Run([(first + i) % 2**63 for i in range(STARTS)], self.device)))
+            wanted = given[0, 0][mask[0, 0]].expand(STARTS, -1)
+            missed = vae.weighted_bernoulli(drawn[:, mask[0, 0]], wanted, self.config.weight)
+            p = drawn[missed.argmin()].sigmoid()[None, None]
             for i in run.track(range(ROUNDS)):
                 x = torch.where(mask, given, (p >= cut).float())
                 mean, log_variance = self.network.encode(x)
