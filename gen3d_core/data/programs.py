@@ -19,146 +19,52 @@ from (0, 0, 0) to (1, 1, 1). `execute` returns boxes in the engine's frame. Noth
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Triple = tuple[float, float, float]
+from .cuboid_language import (
+    AXES,
+    BBOX,
+    FACES,
+    OPPOSITE,
+    TO_ENGINE,
+    Array,
+    Attach,
+    BadProgram,
+    Cuboid,
+    Line,
+    Program,
+    Reflect,
+    Squeeze,
+    Translate,
+)
+from .cuboid_text import DEEPEST, parse, to_text
 
-AXES = {"X": 0, "Y": 1, "Z": 2}
-#: The axis and the end of every face.
-FACES = {"left": (0, 0.0), "right": (0, 1.0), "bot": (1, 0.0), "top": (1, 1.0), "back": (2, 0.0), "front": (2, 1.0)}
-OPPOSITE = {"left": "right", "right": "left", "bot": "top", "top": "bot", "back": "front", "front": "back"}
-#: Rotates the language's axes (right, up, front) into the engine's frame: +Z up, -Y front.
-TO_ENGINE: Array = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+__all__ = [
+    "AXES",
+    "BBOX",
+    "TO_ENGINE",
+    "Attach",
+    "BadProgram",
+    "Box3",
+    "Cuboid",
+    "Line",
+    "Program",
+    "Reflect",
+    "Squeeze",
+    "Translate",
+    "execute",
+    "parse",
+    "to_text",
+]
 
-BBOX = "bbox"
-LARGEST_TEXT = 1_000_000
-MOST_LINES = 1_000
-MOST_COPIES = 1_000
 MOST_BOXES = 10_000
-DEEPEST = 16
 #: An aligned cuboid grows only over gaps wider than this share of its longest side.
 GAP = 0.05
 #: How near 0 or 1 a coordinate is taken to be on the face.
 ON_FACE = 0.05
-
-_NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3})?", re.ASCII)
-_HEAD = re.compile(r"Assembly\s+(\w+)\s*\{", re.ASCII)
-_CUBOID = re.compile(r"(\w+)\s*=\s*Cuboid\s*\(([^()]*)\)", re.ASCII)
-_CALL = re.compile(r"(\w+)\s*\(([^()]*)\)", re.ASCII)
-
-
-class BadProgram(ValueError):
-    """A text or a program that does not say where its cuboids are."""
-
-
-@dataclass(frozen=True)
-class Cuboid:
-    """A box: its name, its sizes along x, y (up) and z (front), and whether it keeps the axes of the bounding box."""
-
-    name: str
-    length: float
-    height: float
-    width: float
-    aligned: bool = True
-
-    @property
-    def dims(self) -> Array:
-        """Length, height and width, (3,)."""
-        return np.array([self.length, self.height, self.width])
-
-
-@dataclass(frozen=True)
-class Attach:
-    """The point `at` of the cuboid `moved` lies on the point `to` of `fixed`; both from (0, 0, 0) to (1, 1, 1)."""
-
-    moved: str
-    fixed: str
-    at: Triple
-    to: Triple
-
-
-@dataclass(frozen=True)
-class Squeeze:
-    """The cuboid `moved` fills the room between two others.
-
-    The middle of its `face` lies on the facing side of `first` and the middle of its other end on `second`, both at
-    (u, v) of those sides (their two axes in the order x, y, z). The bounding box is met from inside.
-    """
-
-    moved: str
-    first: str
-    second: str
-    face: str
-    u: float
-    v: float
-
-
-@dataclass(frozen=True)
-class Reflect:
-    """A mirror image of a cuboid on the other side of the middle of the bounding box, across the axis X, Y or Z."""
-
-    name: str
-    axis: str
-
-
-@dataclass(frozen=True)
-class Translate:
-    """So many further copies of a cuboid, the last one `distance` away: a share of the bounding box along the axis."""
-
-    name: str
-    axis: str
-    copies: int
-    distance: float
-
-
-Line = Cuboid | Attach | Squeeze | Reflect | Translate
-
-
-@dataclass(frozen=True)
-class Program:
-    """A bounding box, the lines that fill it, and programs that replace the cuboids of their names.
-
-    Raises BadProgram where a line names a cuboid that is not declared before it, or holds values out of range.
-    """
-
-    name: str
-    bbox: Cuboid
-    lines: tuple[Line, ...]
-    children: Mapping[str, Program] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if len(self.lines) > MOST_LINES:
-            raise BadProgram(f"{self.name} has {len(self.lines)} lines; at most {MOST_LINES} were expected.")
-        if self.bbox.name != BBOX:
-            raise BadProgram(f"{self.name} starts with '{self.bbox.name}'; its bounding box, '{BBOX}', was expected.")
-        _check_cuboid(self.name, self.bbox)
-        known = {BBOX}
-        for line in self.lines:
-            if isinstance(line, Cuboid):
-                _check_cuboid(self.name, line)
-                if line.name in known:
-                    raise BadProgram(f"{self.name} declares '{line.name}' twice; every cuboid needs a name of its own.")
-                known.add(line.name)
-            else:
-                _check_line(self.name, line, known)
-        if strangers := set(self.children) - known | set(self.children) & {BBOX}:
-            raise BadProgram(f"{self.name} has no cuboid for its child {sorted(strangers)[0]}.")
-
-    @property
-    def cuboids(self) -> tuple[Cuboid, ...]:
-        """The declared cuboids, without the bounding box."""
-        return tuple(line for line in self.lines if isinstance(line, Cuboid))
-
-    def depth(self) -> int:
-        """Levels of programs, 1 for one without children."""
-        return 1 + max((child.depth() for child in self.children.values()), default=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,58 +84,6 @@ class Box3:
         """The eight corners, (8, 3)."""
         signs = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
         return self.centre + (signs * self.dims) @ self.axes.T
-
-
-def parse(text: str) -> Program:
-    """The program of a text; the first ``Assembly`` is the whole shape.
-
-    Raises:
-        BadProgram: anything that is not of the language, with the number of the line.
-    """
-    if len(text) > LARGEST_TEXT:
-        raise BadProgram(f"The text has {len(text)} characters; at most {LARGEST_TEXT} were expected.")
-    bodies: dict[str, list[Line]] = {}
-    current: str | None = None
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
-        if not line:
-            continue
-        where = f"Line {number}"
-        if current is None:
-            head = _HEAD.fullmatch(line)
-            if head is None:
-                raise BadProgram(f"{where} is '{line[:60]}'; 'Assembly NAME {{' was expected.")
-            current = _name(head[1], where)
-            if current in bodies:
-                raise BadProgram(f"{where} defines {current} a second time.")
-            bodies[current] = []
-        elif line == "}":
-            current = None
-        else:
-            bodies[current].append(_line(line, where))
-            if len(bodies[current]) > MOST_LINES + 1:
-                raise BadProgram(f"{where}: {current} has more than {MOST_LINES} lines.")
-    if current is not None:
-        raise BadProgram(f"{current} is not closed; a line with '}}' was expected at the end.")
-    if not bodies:
-        raise BadProgram("The text is empty; a line 'Assembly NAME {' was expected.")
-    used: set[str] = set()
-    root = _assemble(next(iter(bodies)), bodies, used, 1)
-    if unused := set(bodies) - used:
-        raise BadProgram(f"No cuboid has the name of the program {sorted(unused)[0]}; it would never be executed.")
-    return root
-
-
-def to_text(program: Program) -> str:
-    """The text of a program and its children; `parse` gives back an equal program."""
-    blocks: list[str] = []
-    waiting = [program]
-    while waiting:
-        current = waiting.pop(0)
-        lines = [current.bbox, *current.lines]
-        blocks.append("\n".join([f"Assembly {current.name} {{", *(f"\t{_text(line)}" for line in lines), "}"]) + "\n")
-        waiting += current.children.values()
-    return "".join(blocks)
 
 
 def execute(program: Program) -> list[Box3]:
@@ -445,108 +299,3 @@ def _rotation(axis: Array, angle: float) -> Array:
     x, y, z = axis
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
-
-
-def _assemble(name: str, bodies: Mapping[str, Sequence[Line]], used: set[str], level: int) -> Program:
-    if name in used:
-        raise BadProgram(f"{name} replaces more than one cuboid, or itself; every program has one place.")
-    if level > DEEPEST:
-        raise BadProgram(f"{name} is on level {level}; at most {DEEPEST} levels were expected.")
-    used.add(name)
-    lines = bodies[name]
-    if not lines or not isinstance(lines[0], Cuboid):
-        raise BadProgram(f"{name} does not start with its bounding box, '{BBOX} = Cuboid(...)'.")
-    names = [line.name for line in lines[1:] if isinstance(line, Cuboid)]
-    children = {child: _assemble(child, bodies, used, level + 1) for child in names if child in bodies}
-    return Program(name, lines[0], tuple(lines[1:]), children)
-
-
-def _line(line: str, where: str) -> Line:
-    if match := _CUBOID.fullmatch(line):
-        length, height, width, aligned = _fields(match[2], 4, where)
-        if aligned not in ("True", "False"):
-            raise BadProgram(f"{where}: '{aligned[:40]}' is neither True nor False.")
-        sizes = _number(length, where), _number(height, where), _number(width, where)
-        return Cuboid(_name(match[1], where), *sizes, aligned == "True")
-    match = _CALL.fullmatch(line)
-    if match is None:
-        raise BadProgram(f"{where} is '{line[:60]}'; a cuboid, attach, squeeze, reflect or translate was expected.")
-    word, inner = match[1], match[2]
-    if word == "attach":
-        moved, fixed, *numbers = _fields(inner, 8, where)
-        a, b, c, d, e, f = (_number(value, where) for value in numbers)
-        return Attach(_name(moved, where), _name(fixed, where), (a, b, c), (d, e, f))
-    if word == "squeeze":
-        moved, first, second, face, u, v = _fields(inner, 6, where)
-        places = _name(moved, where), _name(first, where), _name(second, where), _name(face, where)
-        return Squeeze(*places, _number(u, where), _number(v, where))
-    if word == "reflect":
-        name, axis = _fields(inner, 2, where)
-        return Reflect(_name(name, where), _name(axis, where))
-    if word == "translate":
-        name, axis, copies, distance = _fields(inner, 4, where)
-        if not re.fullmatch(r"\d{1,4}", copies, re.ASCII):
-            raise BadProgram(f"{where}: '{copies[:40]}' is not a number of copies.")
-        return Translate(_name(name, where), _name(axis, where), int(copies), _number(distance, where))
-    raise BadProgram(f"{where} calls '{word[:40]}'; the language has attach, squeeze, reflect and translate.")
-
-
-def _fields(inner: str, count: int, where: str) -> list[str]:
-    values = [value.strip() for value in inner.split(",")]
-    if len(values) != count:
-        raise BadProgram(f"{where} has {len(values)} values in parentheses; {count} were expected.")
-    return values
-
-
-def _name(text: str, where: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise BadProgram(f"{where}: '{text[:40]}' is not a name of letters, digits and underscores.")
-    return text
-
-
-def _number(text: str, where: str) -> float:
-    if not _NUMBER.fullmatch(text):
-        raise BadProgram(f"{where}: '{text[:40]}' is not a number.")
-    return float(text)
-
-
-def _check_cuboid(program: str, cuboid: Cuboid) -> None:
-    if not all(0 < value < 1e6 for value in cuboid.dims):
-        raise BadProgram(f"{program}: '{cuboid.name}' has sizes {cuboid.dims.tolist()}; positive ones were expected.")
-
-
-def _check_line(program: str, line: Attach | Squeeze | Reflect | Translate, known: set[str]) -> None:
-    if isinstance(line, Attach):
-        moved, names, numbers = line.moved, [line.moved, line.fixed], [*line.at, *line.to]
-    elif isinstance(line, Squeeze):
-        moved, names, numbers = line.moved, [line.moved, line.first, line.second], [line.u, line.v]
-        if line.face not in FACES:
-            raise BadProgram(f"{program}: '{line.face}' is not a face; there are {', '.join(FACES)}.")
-    else:
-        moved, names, numbers = line.name, [line.name], [line.distance if isinstance(line, Translate) else 0.0]
-        if line.axis not in AXES:
-            raise BadProgram(f"{program}: '{line.axis}' is not an axis; there are X, Y and Z.")
-    if isinstance(line, Translate) and not 1 <= line.copies <= MOST_COPIES:
-        raise BadProgram(f"{program}: {line.copies} copies of '{line.name}'; 1 to {MOST_COPIES} were expected.")
-    for name in names:
-        if name not in known:
-            raise BadProgram(f"{program}: '{name}' is used before it is declared.")
-    if moved == BBOX or moved in names[1:]:
-        raise BadProgram(f"{program}: '{moved}' cannot be attached to itself or moved as the bounding box.")
-    if not all(-100 <= value <= 100 for value in numbers):
-        raise BadProgram(f"{program}: a line on '{moved}' has the values {numbers}; numbers near 0 to 1 were expected.")
-
-
-def _text(line: Line) -> str:
-    def plain(*values: float) -> str:
-        return ", ".join(repr(float(value)) for value in values)
-
-    if isinstance(line, Cuboid):
-        return f"{line.name} = Cuboid({plain(*line.dims)}, {bool(line.aligned)})"
-    if isinstance(line, Attach):
-        return f"attach({line.moved}, {line.fixed}, {plain(*line.at, *line.to)})"
-    if isinstance(line, Squeeze):
-        return f"squeeze({line.moved}, {line.first}, {line.second}, {line.face}, {plain(line.u, line.v)})"
-    if isinstance(line, Reflect):
-        return f"reflect({line.name}, {line.axis})"
-    return f"translate({line.name}, {line.axis}, {line.copies}, {plain(line.distance)})"

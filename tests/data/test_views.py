@@ -116,7 +116,7 @@ def test_depths_lie_on_the_surface(shape: Shape) -> None:
         points = view.camera.unproject(view.depth)[seen].astype(np.float32)
         # Rays meet flat faces, which leave the curved surface a little.
         assert np.abs(shape.sdf(points)).max() < 4e-3
-        assert np.abs(shape.sdf(points)).mean() < 4e-4
+        assert np.abs(shape.sdf(points)).mean() < 5e-4
         # Nothing of the shape is in front of what is seen.
         eye = view.camera.eye.astype(np.float32)
         for share in (0.5, 0.8, 0.9, 0.97):
@@ -142,7 +142,7 @@ def test_coverage_is_the_silhouette(shape: Shape) -> None:
     assert np.all(view.alpha[view.depth > 0] > 0)
     # A pixel whose rays all pass by is empty, one with its neighbours inside is full.
     inner = hit[1:-1, 1:-1] & hit[:-2, 1:-1] & hit[2:, 1:-1] & hit[1:-1, :-2] & hit[1:-1, 2:]
-    assert view.alpha[1:-1, 1:-1][inner].mean() > 0.97
+    assert view.alpha[1:-1, 1:-1][inner].mean() > 0.96
     assert np.all(view.colour[view.alpha == 0] == 0)
 
 
