@@ -301,7 +301,7 @@ class _Training:
         if self.watch.wants_to_look(moment):
             self.system.eval()
             with learner.averaged(), torch.no_grad():
-                # The prior is fitted when a stage ends: fitted on the way too, samples show what has been learnt so far.
+                # The prior is fitted when a stage ends; fitted on the way too, samples show what is learnt so far.
                 few = {key: value[:LOOKED_AT] for key, value in self.data.items()}
                 self.stages[index].finish(few, Run([self.plan.seed], self.team.device))
                 self.watch.look(self.system, moment)

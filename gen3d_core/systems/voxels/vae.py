@@ -202,8 +202,8 @@ class VoxelVAE(System):
         mask = nearest(known.to(self.device), RESOLUTION)[None, None]
         cut = float(self.threshold)
         with torch.no_grad():
-            # Unknown cells start as the prior's own draws for each seed, so hypotheses differ where evidence is silent; of
-            # several, as the one that agrees best with what is given: from a shape of another kind no round leads back.
+            # Unknown cells start as the prior draws them for each seed: hypotheses differ where evidence is silent. Of
+            # several draws the one that agrees best with what is given: no round leads back from another kind of shape.
             first = run.seeds[0] * STARTS
             drawn = self.network.decode(self.prior(Run([(first + i) % 2**63 for i in range(STARTS)], self.device)))
             wanted = given[0, 0][mask[0, 0]].expand(STARTS, -1)
