@@ -86,6 +86,7 @@ def learning(tmp_path: Path, name: str, step: int = 3) -> Callable[[], bool]:
     return condition
 
 
+@pytest.mark.slow
 def test_a_training_tells_how_it_went(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs.ask(_made(tmp_path / "runs" / "tiny"), "stop")
     assert train(tmp_path, "tiny", *SIZES, "--steps", "vae=25", "--title", "Tiny", "--seed", "4") == 0
@@ -129,6 +130,7 @@ def test_keep_ends_at_once_with_a_model(tmp_path: Path) -> None:
     zoo.load(cards.read(tmp_path / "zoo" / "kept"))
 
 
+@pytest.mark.slow
 def test_pause_and_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with started(tmp_path, "paused") as child:
         until(learning(tmp_path, "paused"), child)
@@ -198,6 +200,7 @@ def test_stop_keeps_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "zoo").exists()
 
 
+@pytest.mark.slow
 def test_a_run_killed_just_before_it_could_say_done_is_done(tmp_path: Path) -> None:
     assert train(tmp_path, "late", *SIZES, "--steps", "vae=1") == 0
     before = cards.read(tmp_path / "zoo" / "late")
@@ -240,6 +243,7 @@ def test_orders_that_make_no_sense(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_the_models_weights_and_names_it(tmp_path: Path) -> None:
     assert train(tmp_path, "base", *SIZES, "--steps", "vae=30") == 0
     base = cards.read(tmp_path / "zoo" / "base")

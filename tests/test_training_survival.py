@@ -49,6 +49,7 @@ class Slow(Watch):
         return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [5, 75])
 def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path, lines: int) -> None:
     whole = toy()
@@ -129,6 +130,7 @@ class Between(Watch):
         self.warnings.append(sentence)
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_checkpoints_and_nothing_else(tmp_path: Path, small_disk: Path) -> None:
     whole, parts = toy(), toy()
     training.train(whole, data(), tmp_path / "whole", LONG)
@@ -145,6 +147,7 @@ def test_a_full_disk_costs_checkpoints_and_nothing_else(tmp_path: Path, small_di
     assert torch.load(small_disk / CHECKPOINT, weights_only=True)["stage"] == 2
 
 
+@pytest.mark.slow
 def test_a_disk_that_stays_full_keeps_the_previous_checkpoint(tmp_path: Path, small_disk: Path) -> None:
     whole = toy()
     training.train(whole, data(), tmp_path / "whole", LONG)

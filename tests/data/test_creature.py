@@ -127,6 +127,7 @@ def test_the_template_is_a_sphere_of_moderate_size() -> None:
     assert surface.euler_number == 2
 
 
+@pytest.mark.slow
 def test_all_creatures_share_faces_and_landmarks(wraps: list[tuple[Shape, creature.Registered]]) -> None:
     for _, wrap in wraps:
         assert np.array_equal(wrap.faces, wraps[0][1].faces)

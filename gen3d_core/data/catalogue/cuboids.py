@@ -64,11 +64,13 @@ def program(shape: Shape) -> Program:
     lines: list[Line] = []
     for step in _order(groups, boxes):
         box = boxes[step.group.source]
-        lines.append(Cuboid(box.name, *(float(value) for value in box.dims), box.aligned))
+        length, height, width = (float(value) for value in box.dims)
+        lines.append(Cuboid(box.name, length, height, width, box.aligned))
         touching = [boxes[i] for i in step.touching]
         lines += _attachments(box, touching, around)
         lines += step.group.copies
-    bbox = Cuboid(BBOX, *(float(value) for value in around.dims))
+    length, height, width = (float(value) for value in around.dims)
+    bbox = Cuboid(BBOX, length, height, width)
     return Program(f"{shape.category}_{shape.seed}", bbox, tuple(lines))
 
 
