@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 MODULE = "bl_ext.user_default.gen3d"
 
 #: Which chairs: seeds of the default model, the two of them that are blended, and the one that loses its upper part.
-SEEDS = (22, 9, 16, 26, 4, 6)
-BLENDED = (1, 4)
-CUT = 4
+SEEDS = (17, 10, 1, 24, 19, 22)
+BLENDED = (2, 0)
+CUT = 2
 COMPLETIONS = (1, 2, 3)
 STEPS = 7
 RESOLUTION = 128

@@ -52,12 +52,16 @@ def _coverage(options: argparse.Namespace) -> None:
                 shapes,
                 options.real,
                 options.others,
-                lambda text: sys.stderr.write(text + "\n") and None,
+                _note,
             )
             results.append(result)
             if options.sheet is not None:
                 _picture(result, real, options.sheet)
     say(options, [_values(result) for result in results], table(results, options.groups))
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 def table(results: Sequence[Coverage], groups: bool = False) -> str:

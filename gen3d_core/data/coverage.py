@@ -326,7 +326,7 @@ def _chosen(total: int, count: int, first: int) -> list[int]:
 def _grid_cells(grid: Grid, cells: int) -> Cells:
     """The full cells of a grid that touch an empty one, with the shape in the middle of the lattice."""
     full = np.pad(grid.occupancy, 1)
-    index = np.argwhere(full & ~ndimage.binary_erosion(full))
+    index = np.argwhere(full & ~np.asarray(ndimage.binary_erosion(full), bool))
     low, high = index.min(0), index.max(0)
     size = high - low + 1
     if size.max() == cells:
@@ -387,9 +387,10 @@ def _seen(touched: NDArray[np.bool_]) -> Cells:
 
     touched: (R, R, R), empty at its border.
     """
-    regions, _ = ndimage.label(~touched)
-    outside = np.asarray(regions) == np.asarray(regions)[0, 0, 0]
-    near = ndimage.binary_dilation(outside, np.ones((3, 3, 3), bool))
+    regions = np.zeros(touched.shape, np.int32)
+    ndimage.label(~touched, output=regions)
+    outside = regions == regions[0, 0, 0]
+    near = np.asarray(ndimage.binary_dilation(outside, np.ones((3, 3, 3), bool)), bool)
     return np.argwhere(touched & near).astype(np.int32)
 
 

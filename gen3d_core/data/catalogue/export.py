@@ -106,12 +106,14 @@ def write_textured(path: Path, textured: Textured) -> None:
     """Deformed cubes with their pictures as one GLB file; texels without alpha are cut out."""
     import trimesh
     from PIL import Image
+    from trimesh.visual import TextureVisuals
+    from trimesh.visual.material import PBRMaterial
 
     scene = trimesh.Scene()
     for part, name in enumerate(textured.cubes.names):
         found = textured.unwrapped(part)
         picture = Image.fromarray(textured.atlas(part))
-        material = trimesh.visual.material.PBRMaterial(
+        material = PBRMaterial(
             name=name,
             baseColorTexture=picture,
             alphaMode="MASK",
@@ -119,7 +121,7 @@ def write_textured(path: Path, textured: Textured) -> None:
             metallicFactor=0.0,
             roughnessFactor=0.8,
         )
-        visual = trimesh.visual.TextureVisuals(uv=found.uv, material=material)
+        visual = TextureVisuals(uv=found.uv, material=material)
         mesh = trimesh.Trimesh(found.mesh.vertices, found.mesh.faces, visual=visual, process=False)
         scene.add_geometry(mesh.apply_transform(Y_UP), node_name=name, geom_name=name)
     path.write_bytes(bytes(scene.export(file_type="glb")))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cubes import Cubes, cubes
+from .cuboids import oriented_box
 from .members import Draw
 from .profiles import Array
 from .solids import Mesh
@@ -65,7 +66,7 @@ TRADES = {
     "lamp": "lamp",
     "creature": "animal",
 }
-#: Labels of parts that are upholstered, or woven, where the shape has any such.
+#: Labels of a chair's parts that are upholstered, or woven, where they are flat.
 SOFT = ("seat", "back", "cushion", "arm")
 #: Labels of parts that are made of something of their own.
 OWN = {
@@ -182,20 +183,21 @@ def materials(shape: Shape) -> tuple[Material, ...]:
     draw = Draw(generator(f"materials {shape.category}", shape.seed))
     make = {"pottery": _pottery, "vehicle": _vehicle, "lamp": _lamp, "animal": _animal}
     by_role = make.get(TRADES.get(shape.category, ""), _furniture)(draw)
-    weave = draw.chance(0.35)
+    weave, upholstered = draw.chance(0.35), shape.category == "chair"
     found = []
     for part in shape.parts:
-        flat = _is_panel(np.ptp(part.solid.bounds(), axis=0))
-        role = OWN.get(part.label, "soft" if part.label in SOFT and (flat or part.label == "seat") else "frame")
+        flat = upholstered and part.label in SOFT and _is_panel(oriented_box(part.solid).dims)
+        soft = flat or (upholstered and part.label == "seat")
+        role = OWN.get(part.label, "soft" if soft else "frame")
         material = by_role.get(role, by_role.get(part.label, by_role["frame"]))
-        if weave and flat and role == "soft" and part.label == "back":
+        if weave and flat and part.label == "back":
             material = replace(material, pattern="plain", holes=True)
         found.append(material)
     return tuple(found)
 
 
-def _is_panel(extent: Array) -> bool:
-    thin, middle, _ = np.sort(extent)
+def _is_panel(sizes: Array) -> bool:
+    thin, middle, _ = np.sort(sizes)
     return bool(middle > 0.12 and thin < 0.6 * middle)
 
 
