@@ -21,7 +21,7 @@ from gen3d_core.data.catalogue.cuboids import oriented_box
 from gen3d_core.data.catalogue.export import write_all
 from gen3d_core.data.catalogue.lowpoly import triangulated
 from gen3d_core.data.catalogue.members import bar
-from gen3d_core.data.catalogue.names import describe, mirror_pairs
+from gen3d_core.data.catalogue.names import describe
 from gen3d_core.data.catalogue.profiles import Bow
 from gen3d_core.data.catalogue.shape import settled
 from gen3d_core.data.catalogue.solids import Arc, Box, Cone, Frame, Mesh, Rod, Slab, Solid
@@ -57,6 +57,19 @@ def unlike(first: np.ndarray, second: np.ndarray) -> float:
 
 
 # Names
+
+
+def mirror_pairs(names: list[str]) -> list[tuple[int, int]]:
+    """Index pairs of parts, right and left, whose names differ in these words alone."""
+    index = {name: i for i, name in enumerate(names)}
+    found = []
+    for name, i in index.items():
+        words = name.split()
+        if "right" in words:
+            other = " ".join("left" if word == "right" else word for word in words)
+            if other in index:
+                found.append((i, index[other]))
+    return found
 
 
 def test_every_part_has_a_name_of_its_own(shapes: list[Shape]) -> None:

@@ -116,16 +116,3 @@ def _numbered(noun: str, centres: NDArray[np.floating]) -> list[str]:
     rank = np.empty(len(centres), int)
     rank[order] = np.arange(1, len(centres) + 1)
     return [f"{noun} {number}" for number in rank]
-
-
-def mirror_pairs(names: Sequence[str]) -> list[tuple[int, int]]:
-    """Index pairs of parts, right and left, whose names differ in these words alone."""
-    index = {name: i for i, name in enumerate(names)}
-    found = []
-    for name, i in index.items():
-        words = name.split()
-        if "right" in words:
-            other = " ".join("left" if word == "right" else word for word in words)
-            if other in index:
-                found.append((i, index[other]))
-    return found
