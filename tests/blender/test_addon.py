@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import time
@@ -141,9 +142,9 @@ def test_registering(blender: Blender) -> None:
 
 @pytest.mark.slow
 def test_training(blender: Blender) -> None:
-    words = blender.run("train.py").split()
-    _ends(int(words[words.index("training") + 1]), 60)
-    status = runs.read(Path(words[words.index("folder") + 1]))
+    ((process, folder),) = re.findall(r"^training (\d+) folder (.+)$", blender.run("train.py"), re.MULTILINE)
+    _ends(int(process), 60)
+    status = runs.read(Path(folder.strip()))
     assert status
     assert status.state == "paused", "a training whose Blender has gone did not pause"
 
