@@ -51,11 +51,13 @@ class Run:
         seeds: one per shape; at least 0 and below 2**63.
         device: where the networks compute.
         on_progress: receives a fraction that never falls, from 0 to 1; returning False cancels.
+        on_note: receives what :meth:`note` says.
     """
 
     seeds: Sequence[int]
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     on_progress: Callable[[float], bool] = lambda fraction: True
+    on_note: Callable[[str], None] = lambda text: None
     generators: list[torch.Generator] = field(init=False, repr=False)
     _start: float = field(default=0.0, init=False, repr=False)
     _width: float = field(default=1.0, init=False, repr=False)
@@ -82,6 +84,10 @@ class Run:
         """
         if not self.on_progress(self._start + self._width * min(max(fraction, 0.0), 1.0)):
             raise Cancelled
+
+    def note(self, text: str) -> None:
+        """Says what is going on, in a few words, to be shown beside the progress that is reported next."""
+        self.on_note(text)
 
     def track(self, steps: Iterable[T]) -> Iterator[T]:
         """Iterates over ``steps``, reporting progress, until asked to stop."""
@@ -110,7 +116,7 @@ class Run:
         for i, seed in enumerate(self.seeds):
             with self.span(i / len(self.seeds), (i + 1) / len(self.seeds)):
                 self.report(0.0)
-                one = Run([seed], self.device, self.on_progress)
+                one = Run([seed], self.device, self.on_progress, self.on_note)
                 one._start, one._width = self._start, self._width
                 yield one
         self.report(1.0)

@@ -262,6 +262,85 @@ class Features(Protocol):
         ...
 
 
+@runtime_checkable
+class FromClasses(Protocol):
+    """Draws shapes of a class that is named."""
+
+    def class_names(self) -> Sequence[str]:
+        """What can be asked for."""
+        ...
+
+    def from_class(self, name: str, run: Run) -> Sequence[Representation]:
+        """One shape of the class per seed."""
+        ...
+
+
+@runtime_checkable
+class FromText(Protocol):
+    """Draws shapes that a text describes."""
+
+    def from_text(self, text: str, run: Run) -> Sequence[Representation]:
+        """One shape per seed."""
+        ...
+
+
+@runtime_checkable
+class FromImages(Protocol):
+    """Makes shapes of pictures of one object."""
+
+    def image_size(self) -> int:
+        """Pixels along each side of the pictures that :meth:`from_images` takes."""
+        ...
+
+    def from_images(self, images: Tensor, run: Run) -> Sequence[Representation]:
+        """One shape per seed.
+
+        Args:
+            images: with shape (V, 4, S, S), RGBA in [0, 1], straight alpha, as :mod:`gen3d_core.data.pictures` makes
+                them: the object upright, alone and in the middle.
+        """
+        ...
+
+
+@runtime_checkable
+class Guided(Protocol):
+    """Completes a shape of which a part is given, as a text or pictures describe the whole."""
+
+    def complete_guided(
+        self, partial: Asset, known: Tensor, text: str, images: Tensor | None, run: Run
+    ) -> Sequence[Representation]:
+        """One hypothesis per seed.
+
+        Args:
+            partial, known: as for :meth:`Completes.complete`.
+            text: empty for none.
+            images: as for :meth:`FromImages.from_images`, or None.
+        """
+        ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """Says of which class shapes are."""
+
+    def class_names(self) -> Sequence[str]:
+        """The classes."""
+        ...
+
+    def classify(self, assets: Sequence[Asset], run: Run) -> Tensor:
+        """Probabilities of the classes, with shape (B, C), in the order of :meth:`class_names`."""
+        ...
+
+
+@runtime_checkable
+class Refines(Protocol):
+    """Gives shapes twice the resolution."""
+
+    def refine(self, assets: Sequence[Asset], run: Run) -> Sequence[Representation]:
+        """One shape per asset, seen at half the resolution of what comes back."""
+        ...
+
+
 ABILITIES: dict[str, type] = {
     "samples": Samples,
     "latents": HasLatents,
@@ -270,6 +349,12 @@ ABILITIES: dict[str, type] = {
     "fits": Fits,
     "scores": Scores,
     "features": Features,
+    "from_classes": FromClasses,
+    "from_text": FromText,
+    "from_images": FromImages,
+    "guided": Guided,
+    "classifies": Classifies,
+    "refines": Refines,
 }
 
 

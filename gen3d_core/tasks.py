@@ -18,7 +18,23 @@ from .families import inversion
 from .nn.conv3d import nearest
 from .representations import Field, Mesh, Representation, Voxels
 from .run import Run
-from .system import Asset, Completes, Encodes, Fits, HasLatents, Samples, Scores, System, system_name
+from .system import (
+    Asset,
+    Classifies,
+    Completes,
+    Encodes,
+    Fits,
+    FromClasses,
+    FromImages,
+    FromText,
+    Guided,
+    HasLatents,
+    Refines,
+    Samples,
+    Scores,
+    System,
+    system_name,
+)
 
 #: Grid on which the fallbacks compare shapes.
 COMPARED_AT = 32
@@ -59,6 +75,70 @@ def sample(system: System, run: Run) -> Iterator[Shape]:
             yield Shape(system.sample(one)[0], one.seeds[0])
         else:
             raise _unsupported(system, "generate shapes")
+
+
+def from_class(system: System, name: str, run: Run) -> Iterator[Shape]:
+    """New shapes of a class, one per seed.
+
+    Raises:
+        Unsupported: the system does not draw by class.
+        BadRequest: no such class.
+    """
+    if not isinstance(system, FromClasses):
+        raise _unsupported(system, "generate shapes of a class")
+    names = system.class_names()
+    if name not in names:
+        raise BadRequest(f"This model knows no class '{name}'.", f"It knows {', '.join(names) or 'none'}.")
+    for one in run.each():
+        yield Shape(system.from_class(name, one)[0], one.seeds[0])
+
+
+def from_text(system: System, text: str, run: Run) -> Iterator[Shape]:
+    """Shapes that a text describes, one per seed.
+
+    Raises:
+        Unsupported: the system does not read text.
+        BadRequest: no text, or none of its words is understood.
+    """
+    if not isinstance(system, FromText):
+        raise _unsupported(system, "make shapes from text")
+    if not text.strip():
+        raise BadRequest("The text is empty.", "Describe a shape, as in: a round table with four legs.")
+    for one in run.each():
+        yield Shape(system.from_text(text, one)[0], one.seeds[0])
+
+
+def from_images(system: System, images: Tensor, run: Run) -> Iterator[Shape]:
+    """Shapes that pictures of one object show, one per seed.
+
+    Args:
+        system: that reads pictures.
+        images: with shape (V, 4, S, S), as for :meth:`FromImages.from_images`.
+        run: one seed a shape.
+
+    Raises:
+        Unsupported: the system does not read pictures.
+        BadRequest: no picture, or pictures of another size.
+    """
+    if not isinstance(system, FromImages):
+        raise _unsupported(system, "make shapes from pictures")
+    _check_images(system, images)
+    for one in run.each():
+        yield Shape(system.from_images(images.to(system.device), one)[0], one.seeds[0])
+
+
+def arithmetic(system: System, a: Tensor, b: Tensor, c: Tensor, run: Run) -> Shape:
+    """The shape of the latent a - b + c, each with shape (L,): what ``a`` has more than ``b``, added to ``c``.
+
+    Raises:
+        Unsupported: the system has no latents.
+        BadRequest: a latent of another size.
+    """
+    if not isinstance(system, HasLatents):
+        raise _unsupported(system, "calculate with shapes")
+    _check_latents(system, a, b, c)
+    z = (a - b + c).to(system.device)[None]
+    return _decoded(system, system.restrict(z) if isinstance(system, Fits) else z, run)
 
 
 def decode(system: System, a: Tensor, b: Tensor, t: float, run: Run) -> Shape:
@@ -129,27 +209,64 @@ def reconstruct(system: System, asset: Asset, run: Run) -> Shape:
     return _decoded(system, latent.to(system.device)[None], run)
 
 
-def complete(system: System, partial: Asset, known: Tensor, run: Run) -> Iterator[Shape]:
+def complete(
+    system: System, partial: Asset, known: Tensor, run: Run, text: str = "", images: Tensor | None = None
+) -> Iterator[Shape]:
     """Completions of a given part, one per seed: the system's own way, else latent search on what is given.
 
     Args:
         partial: the given shape; what lies outside ``known`` does not count.
         known: with shape (R, R, R), bool.
+        run: one seed a completion.
+        text: describes the whole; empty for none.
+        images: of the whole, as for :func:`from_images`; None for none.
 
     Raises:
-        Unsupported: neither is possible.
-        BadRequest: nothing is known.
+        Unsupported: neither is possible, or the system cannot be guided while it completes.
+        BadRequest: nothing is known, or pictures of another size.
     """
     if not known.any():
         raise BadRequest("Nothing of the shape is kept.", "Keep a larger part, or use Generate.")
+    guided = bool(text.strip()) or images is not None
+    if guided and not isinstance(system, Guided):
+        raise _unsupported(system, "be guided by text or pictures while it completes")
+    if images is not None:
+        _check_images(system, images)
+        images = images.to(system.device)
     for one in run.each():
-        if isinstance(system, Completes):
+        if guided and isinstance(system, Guided):
+            yield Shape(system.complete_guided(partial, known, text, images, one)[0], one.seeds[0])
+        elif isinstance(system, Completes):
             yield Shape(system.complete(partial, known, one)[0], one.seeds[0])
         else:
             latent = _search(system, partial, known, one)
             if not isinstance(system, HasLatents):
                 raise _unsupported(system, "complete shapes")
             yield Shape(_kept(system.decode(latent, one)[0], partial, known), one.seeds[0])
+
+
+def refine(system: System, asset: Asset, run: Run) -> Iterator[Shape]:
+    """A shape in twice the resolution, one per seed.
+
+    Raises:
+        Unsupported: the system does not refine shapes.
+    """
+    if not isinstance(system, Refines):
+        raise _unsupported(system, "give shapes a higher resolution")
+    for one in run.each():
+        yield Shape(system.refine([asset], one)[0], one.seeds[0])
+
+
+def classify(system: System, asset: Asset, run: Run) -> dict[str, float]:
+    """The probability of each class that the system knows, the highest first.
+
+    Raises:
+        Unsupported: the system does not classify.
+    """
+    if not isinstance(system, Classifies):
+        raise _unsupported(system, "tell what a shape is")
+    found = zip(system.class_names(), system.classify([asset], run)[0].tolist(), strict=True)
+    return dict(sorted(found, key=lambda entry: -entry[1]))
 
 
 def score(system: System, assets: Sequence[Asset], run: Run) -> list[float]:
@@ -236,7 +353,7 @@ def _seeded(seed: int, run: Run) -> Run:
         run.report(fraction)
         return True
 
-    return Run([seed], run.device, on_progress)
+    return Run([seed], run.device, on_progress, run.on_note)
 
 
 def _decoded(system: HasLatents, latent: Tensor, run: Run, t: float | None = None) -> Shape:
@@ -274,6 +391,15 @@ def _check_latents(system: System, *latents: Tensor) -> None:
                 f"This model's latents have {size} numbers; got {tuple(latent.shape)}.",
                 "Use shapes that were made by this model, or reconstruct them with it first.",
             )
+
+
+def _check_images(system: System, images: Tensor) -> None:
+    size = system.image_size() if isinstance(system, FromImages) else 0
+    if images.ndim != 4 or not len(images) or tuple(images.shape[1:]) != (4, size, size):
+        raise BadRequest(
+            f"The pictures have shape {tuple(images.shape)}; this model takes (V, 4, {size}, {size}).",
+            "Bring them to that size first, as gen3d_core.data.pictures does.",
+        )
 
 
 def _unsupported(system: object, verb: str) -> Unsupported:

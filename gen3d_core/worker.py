@@ -14,13 +14,14 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from . import __version__, cards, protocol
-from .errors import BadMesh, BadRequest, EngineError, Gen3DError, OutOfMemory, ProtocolError
+from .errors import BadMesh, BadRequest, EngineError, Gen3DError, OutOfMemory, ProtocolError, Unsupported
 from .protocol import Event, Request
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from .data.solid import Frame, Solid
     from .representations import Mesh, MeshOptions
+    from .representations.camera import Camera
+    from .run import Run
     from .system import System
     from .tasks import Shape
 
@@ -83,6 +86,13 @@ class Worker:
             "score": self._score,
             "augment": self._augment,
             "rank": self._rank,
+            "from_text": self._from_text,
+            "from_images": self._from_images,
+            "complete_view": self._complete_view,
+            "arithmetic": self._arithmetic,
+            "classify": self._classify,
+            "label": self._label,
+            "refine": self._refine,
         }
 
     def run(self) -> None:
@@ -213,20 +223,24 @@ class Worker:
             self._models[key] = zoo.load(card, self._device())
         return self._models[key]
 
-    def _run(self, request: Request, seeds: list[int], text: str) -> Any:
+    def _run(self, request: Request, seeds: list[int], text: str) -> Run:
         from .run import Run
 
-        last = 0.0
+        last, shown = 0.0, text
 
         def on_progress(fraction: float) -> bool:
             nonlocal last
             now = time.monotonic()
             if now - last > PROGRESS_SECONDS:
                 last = now
-                self._send(Event(request.id, "progress", {"fraction": fraction, "text": text}))
+                self._send(Event(request.id, "progress", {"fraction": fraction, "text": shown}))
             return request.id not in self._cancelled
 
-        return Run(seeds, self._device(), on_progress)
+        def on_note(note: str) -> None:
+            nonlocal shown
+            shown = f"{text}, {note}" if note else text
+
+        return Run(seeds, self._device(), on_progress, on_note)
 
     def _results(self, request: Request, shapes: Iterator[Shape], frame: Frame | None = None) -> Iterator[Event]:
         """Shapes as events; ``frame`` leads back to the artist's coordinates."""
@@ -304,7 +318,47 @@ class Worker:
         system = self._system(request)
         from . import tasks
 
-        yield from self._results(request, tasks.sample(system, self._run(request, _seeds(request), "Generating")))
+        run, name = self._run(request, _seeds(request), "Generating"), str(request.options.get("class") or "")
+        yield from self._results(request, tasks.from_class(system, name, run) if name else tasks.sample(system, run))
+
+    def _from_text(self, request: Request) -> Iterator[Event]:
+        system = self._system(request)
+        from . import tasks
+
+        run = self._run(request, _seeds(request), "Generating")
+        yield from self._results(request, tasks.from_text(system, str(request.options["text"]), run))
+
+    def _from_images(self, request: Request) -> Iterator[Event]:
+        system = self._system(request)
+        from . import tasks
+
+        run = self._run(request, _seeds(request), "Generating")
+        yield from self._results(request, tasks.from_images(system, _pictures(request, system), run))
+
+    def _arithmetic(self, request: Request) -> Iterator[Event]:
+        system = self._system(request)
+        from . import tasks
+
+        a, b, c = _latents(request, "a", "b", "c")
+        shape = tasks.arithmetic(system, a, b, c, self._run(request, [0], "Calculating"))
+        yield from self._results(request, iter([shape]))
+
+    def _classify(self, request: Request) -> Iterator[Event]:
+        system = self._system(request)
+        from . import tasks
+
+        solid, _ = self._solid(request)
+        found = tasks.classify(system, solid, self._run(request, [0], "Classifying"))
+        values = {"classes": list(found), "probabilities": list(found.values())}
+        yield Event(request.id, "result", {"index": 0, **values})
+
+    def _refine(self, request: Request) -> Iterator[Event]:
+        system = self._system(request)
+        from . import tasks
+
+        solid, frame = self._solid(request)
+        run = self._run(request, [int(request.options.get("seed", 0))], "Refining")
+        yield from self._results(request, tasks.refine(system, solid, run), frame)
 
     def _decode(self, request: Request) -> Iterator[Event]:
         system = self._system(request)
@@ -353,7 +407,33 @@ class Worker:
             low, high = frame.inward(np.asarray(box, dtype=np.float64).reshape(2, 3))
             known = partial.outside_box(low, high, tasks.COMPARED_AT)
         run = self._run(request, _seeds(request), "Completing")
-        yield from self._results(request, tasks.complete(system, solid, torch.as_tensor(known), run), frame)
+        shapes = tasks.complete(system, solid, torch.as_tensor(known), run, *_guides(request, system))
+        yield from self._results(request, shapes, frame)
+
+    def _complete_view(self, request: Request) -> Iterator[Event]:
+        """From what one camera sees; camera and bounds are in the artist's coordinates, as what comes back is."""
+        system = self._system(request)
+        import torch
+
+        from . import tasks
+        from .data import partial, solid
+        from .representations.camera import Camera
+
+        camera = Camera.from_dict(request.options["camera"])
+        depth = _array(request, "depth", np.float32, (camera.height, camera.width))
+        bounds = request.options.get("bounds")
+        if bounds is None:
+            seen = np.isfinite(depth) & (depth > 0)
+            corners = camera.unproject(np.where(seen, depth, 1.0))[seen]
+            if not len(corners):
+                raise BadRequest("The camera sees nothing of the shape.", "Point it at the shape, then try again.")
+        else:
+            corners = np.asarray(bounds, dtype=np.float64).reshape(2, 3)
+        frame = solid.fit(corners)
+        given, known = partial.from_depth(depth * frame.scale, _moved(camera, frame), tasks.COMPARED_AT)
+        run = self._run(request, _seeds(request), "Completing")
+        shapes = tasks.complete(system, given, torch.as_tensor(known), run, *_guides(request, system))
+        yield from self._results(request, shapes, frame)
 
     def _score(self, request: Request) -> Iterator[Event]:
         system = self._system(request)
@@ -380,9 +460,45 @@ class Worker:
         yield from self._results(request, shapes, frame)
 
     def _rank(self, request: Request) -> Iterator[Event]:
-        """Several assets, their vertices and faces one after another; each asset's faces count from its own first."""
         card, system = cards.find(request.model), self._system(request)
         from . import ranking
+
+        run = self._run(request, [0], "Ranking")
+        with run.span(0.0, 0.2):
+            found = self._collection(request, run)
+        with run.span(0.2, 1.0):
+            ranked = ranking.rank(system, found.assets, found.names, run, card.metrics.get("scores"))
+        values = ranked.values()
+        for row in values["entries"]:
+            yield Event(request.id, "result", {**row, "index": found.kept[row["index"]]})
+        done = {"sentence": values["sentence"], "sure": values["sure"], "refused": found.refused}
+        yield Event(request.id, "done", done)
+
+    def _label(self, request: Request) -> Iterator[Event]:
+        system = self._system(request)
+        from . import fewshot
+
+        given = [str(label) for label in request.options["labels"]]
+        if len(given) != len(request.options["names"]):
+            raise BadRequest("There is not one label for each name.", "Update the interface.")
+        run = self._run(request, [0], "Labelling")
+        with run.span(0.0, 0.4):
+            found = self._collection(request, run)
+        with run.span(0.4, 1.0):
+            labels = fewshot.label(system, found.assets, [given[i] for i in found.kept], run)
+        for place, index in enumerate(found.kept):
+            if not given[index]:
+                row = {"index": index, "name": found.names[place], "label": labels.labels[place]}
+                yield Event(request.id, "result", {**row, "probability": labels.probabilities[place]})
+        yield Event(request.id, "done", {"sentence": labels.sentence(), "refused": found.refused})
+
+    def _collection(self, request: Request, run: Run) -> _Collection:
+        """Several assets, their vertices and faces one after another; each asset's faces count from its own first.
+
+        Raises:
+            BadRequest: names, counts and meshes do not fit together.
+            BadMesh: none of the assets can be used.
+        """
         from .data import solid
         from .representations import Mesh
 
@@ -394,28 +510,32 @@ class Worker:
                 "The names, counts and meshes of the request do not fit together.", "Update the interface."
             )
         parts = [np.split(array, np.cumsum(count)[:-1]) for count, array in zip(counts, arrays, strict=True)]
-        run = self._run(request, [0], "Ranking")
-        assets: list[Solid] = []
-        kept: list[int] = []
-        refused: list[tuple[str, BadMesh]] = []
-        with run.span(0.0, 0.2):
-            for index, (vertices, faces) in enumerate(run.track(list(zip(*parts, strict=True)))):
-                try:
-                    frame = solid.fit(vertices) if request.options.get("fit") else solid.IDENTITY
-                    assets.append(solid.Solid(Mesh(frame.inward(vertices), np.ascontiguousarray(faces))))
-                    kept.append(index)
-                except BadMesh as error:
-                    # One asset that cannot be used does not stop the others.
-                    refused.append((names[index], error))
-        if not assets:
-            raise refused[0][1]
-        with run.span(0.2, 1.0):
-            found = ranking.rank(system, assets, [names[i] for i in kept], run, card.metrics.get("scores"))
-        values = found.values()
-        for row in values["entries"]:
-            yield Event(request.id, "result", {**row, "index": kept[row["index"]]})
-        left_out = [[name, error.message] for name, error in refused]
-        yield Event(request.id, "done", {"sentence": values["sentence"], "sure": values["sure"], "refused": left_out})
+        found = _Collection([], [], [], [])
+        problems: list[BadMesh] = []
+        for index, (vertices, faces) in enumerate(run.track(list(zip(*parts, strict=True)))):
+            try:
+                frame = solid.fit(vertices) if request.options.get("fit") else solid.IDENTITY
+                found.assets.append(solid.Solid(Mesh(frame.inward(vertices), np.ascontiguousarray(faces))))
+            except BadMesh as error:
+                # One asset that cannot be used does not stop the others.
+                problems.append(error)
+                found.refused.append([names[index], error.message])
+                continue
+            found.names.append(names[index])
+            found.kept.append(index)
+        if not found.assets:
+            raise problems[0]
+        return found
+
+
+@dataclass(frozen=True)
+class _Collection:
+    """Assets of a request: the usable ones with their names and places in it, and names and reasons of the others."""
+
+    assets: list[Solid]
+    names: list[str]
+    kept: list[int]
+    refused: list[list[str]]
 
 
 def _seeds(request: Request) -> list[int]:
@@ -454,3 +574,33 @@ def _latents(request: Request, *names: str) -> list[Tensor]:
     import torch
 
     return [torch.from_numpy(_array(request, name, np.float32, (-1,))) for name in names]
+
+
+def _pictures(request: Request, system: System) -> Tensor:
+    """The pictures of a request as the system takes them, with shape (V, 4, S, S)."""
+    import torch
+
+    from .data import pictures
+    from .system import FromImages
+
+    if not isinstance(system, FromImages):
+        raise Unsupported("This model does not read pictures.", "Choose another model.")
+    given = request.arrays.get("pictures")
+    if given is None or given.ndim != 4 or given.shape[-1] != 4 or given.dtype != np.uint8 or not len(given):
+        raise BadRequest("The request has no pictures.", "Update the interface and the engine.")
+    return torch.stack(
+        [torch.as_tensor(pictures.framed(pictures.cut_out(one), system.image_size())) for one in given]
+    )
+
+
+def _guides(request: Request, system: System) -> tuple[str, Tensor | None]:
+    """The text and the pictures that guide a completion, where there are any."""
+    images = _pictures(request, system) if "pictures" in request.arrays else None
+    return str(request.options.get("text") or ""), images
+
+
+def _moved(camera: Camera, frame: Frame) -> Camera:
+    """A camera of the artist's coordinates in the engine's frame; depths along its axis are to be scaled alike."""
+    pose = camera.pose.copy()
+    pose[:3, 3] = (pose[:3, 3] - frame.centre) * frame.scale
+    return replace(camera, pose=pose)

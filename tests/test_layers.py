@@ -19,8 +19,8 @@ LAYERS = [
     {"nn", "families", "data", "metrics", "preview"},
     {"system"},
     {"systems"},
-    {"tasks", "training", "zoo", "novelty", "ranking"},
-    {"evaluation"},
+    {"tasks", "training", "zoo", "novelty", "ranking", "fewshot", "measure"},
+    {"evaluation", "uses"},
     {"worker", "commands"},
     {"__main__"},
 ]

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -23,6 +22,7 @@ from torch.nn import functional
 
 from ...families import gan
 from ...nn.conv3d import nearest
+from ...nn.voxelnets import Discriminator, Generator
 from ...representations import Voxels
 from ...run import Run
 from ...system import Asset, Batch, Loss, Noise, Stage, System, lerp
@@ -54,51 +54,6 @@ class Config:
     threshold: float = 0.5
 
 
-class Generator(nn.Module):
-    """z to logits of occupancy."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        widths = config.generator
-        layers: list[nn.Module] = [nn.ConvTranspose3d(config.latent, widths[0], 4)]
-        for before, after in pairwise(widths):
-            layers += [nn.BatchNorm3d(before), nn.ReLU(), nn.ConvTranspose3d(before, after, 4, 2, 1)]
-        last = nn.ConvTranspose3d(widths[-1], 1, 4, 2, 1)
-        nn.init.constant_(last.bias, -2.0)  # type: ignore[arg-type]  # nearly all cells are empty
-        self.layers = nn.Sequential(*layers, nn.BatchNorm3d(widths[-1]), nn.ReLU(), last)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Logits with shape (B, 1, R, R, R) of latents (B, L) in [0, 1]."""
-        # Centred: uniform [0, 1] has a mean that the first layer would otherwise have to unlearn.
-        return self.layers((2 * z - 1)[:, :, None, None, None])
-
-
-class Discriminator(nn.Module):
-    """Occupancy to a logit, through features at several scales."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        widths = (1, *config.discriminator)
-        self.blocks = nn.ModuleList()
-        for i, (before, after) in enumerate(pairwise(widths)):
-            # No normalisation on raw voxels: the share of full cells is what it would erase.
-            norm = nn.BatchNorm3d(after) if i else nn.Identity()
-            self.blocks.append(nn.Sequential(nn.Conv3d(before, after, 4, 2, 1), norm, nn.LeakyReLU(0.2)))
-        self.last = nn.Conv3d(widths[-1], 1, 4)
-
-    def forward(self, voxels: Tensor) -> Tensor:
-        """Logits with shape (B,) of grids (B, 1, R, R, R)."""
-        return self.last(self.activations(voxels)[-1]).flatten()
-
-    def activations(self, voxels: Tensor) -> list[Tensor]:
-        """What each block puts out, from fine to coarse."""
-        out = []
-        for block in self.blocks:
-            voxels = block(voxels)
-            out.append(voxels)
-        return out
-
-
 class GAN3D(System):
     """Generator and discriminator of voxel grids."""
 
@@ -121,8 +76,8 @@ class GAN3D(System):
         super().__init__()
         self.config = config
         self.resolution = 4 * 2 ** len(config.generator)
-        self.generator = Generator(config)
-        self.discriminator = Discriminator(config)
+        self.generator = Generator(config.latent, config.generator)
+        self.discriminator = Discriminator(config.discriminator)
 
     # Data
 
@@ -147,7 +102,7 @@ class GAN3D(System):
 
     def _play(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
         real = batch["voxels"].float()
-        fake = self.generator(noise.rand(len(real), self.config.latent)).sigmoid()
+        fake = self._logits(noise.rand(len(real), self.config.latent)).sigmoid()
         # Separate passes: batch statistics of a mixed batch would tell real from generated.
         judged_real = self.discriminator(self._noisy(real, noise))
         judged_fake = self.discriminator(self._noisy(fake.detach(), noise))
@@ -155,6 +110,11 @@ class GAN3D(System):
         if noise.mean(gan.accuracy(judged_real, judged_fake)) < self.config.rule:
             yield self.discriminator, gan.discriminator_loss(judged_real, judged_fake, self.config.smooth)
         yield self.generator, gan.generator_loss(self.discriminator(self._noisy(fake, noise)))
+
+    def _logits(self, z: Tensor) -> Tensor:
+        """With shape (B, 1, R, R, R), of latents (B, L) in [0, 1]."""
+        # Centred: uniform [0, 1] has a mean that the first layer would otherwise have to unlearn.
+        return self.generator(2 * z - 1)
 
     def _noisy(self, voxels: Tensor, noise: Noise) -> Tensor:
         return voxels + self.config.noise * noise.randn(*voxels.shape) if self.config.noise else voxels
@@ -166,7 +126,7 @@ class GAN3D(System):
 
     def decode(self, z: Tensor, run: Run) -> list[Voxels]:
         with torch.no_grad():
-            grids = self.generator(z).sigmoid()[:, 0]
+            grids = self._logits(z).sigmoid()[:, 0]
         # As the paper shows its shapes: the largest connected component alone.
         return [Voxels(p, self.config.threshold).largest_component() for p in grids]
 
@@ -196,7 +156,7 @@ class GAN3D(System):
         wanted = self._voxels([target])[0, 0][mask]
 
         def distance(z: Tensor) -> Tensor:
-            p = self.generator(z).sigmoid()[:, 0, mask]
+            p = self._logits(z).sigmoid()[:, 0, mask]
             # Overlap rather than cross-entropy: saturated cells would have no gradient, and most cells are empty.
             return 1 - 2 * (p * wanted).sum(1) / (p + wanted).sum(1).clamp_min(1e-6)
 

@@ -8,7 +8,8 @@ connected layer, mirrored; it maximises the evidence lower bound
 with a cross-entropy that weighs a missed full cell ``weight / (1 - weight)`` times a falsely filled one, because nearly
 all cells are empty. Chairs come in kinds, and N(0, I) lies between the kinds: after the training a mixture of Gaussians
 is fitted to the codes, and shapes are drawn from it. That is ours, not the paper's; ``components = 0`` draws from
-N(0, I).
+N(0, I). Ours too: a share ``unseen`` of the examples enters the encoder with a part hidden, so that the posterior of a
+partial shape is that of its completions.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ...families import mixture, vae
-from ...nn.conv3d import nearest
+from ...nn.conv3d import nearest, random_boxes
 from ...representations import Voxels
 from ...run import Run
 from ...system import Asset, Batch, Loss, Noise, Stage, System, lerp
@@ -42,6 +43,7 @@ class Config:
         kl: weight of the KL term beside the cross-entropy's sum over all cells.
         components: of the mixture that shapes are drawn from; 0 draws from N(0, I), as published.
         temperature: scales how far draws lie from their component's mean.
+        unseen: share of the examples of which the encoder sees a part only; 0 as published.
     """
 
     channels: tuple[int, int, int, int] = (16, 32, 48, 64)
@@ -52,12 +54,14 @@ class Config:
     kl: float = 1.5
     components: int = 64
     temperature: float = 0.7
+    unseen: float = 0.0
 
 
 RESOLUTION = 32
-ROUNDS = 12
-#: Draws of the prior that a completion chooses its start from.
-STARTS = 32
+#: Rounds of decoding, putting back what is given, and encoding; and the draws that they choose their start from.
+ROUNDS, STARTS = 4, 16
+#: A hidden cell, as the encoder sees it: after the scaling to {-1, 2} it is 0.
+HIDDEN = 1 / 3
 #: How many statistics a score is made of.
 ODDITIES = 3
 
@@ -81,7 +85,7 @@ class VoxelVAE(System):
     Config = Config
     output = Voxels
     presets: ClassVar = {
-        "small": {},
+        "small": {"unseen": 0.5},
         "paper": {
             "channels": (8, 16, 32, 64),
             "strides": (1, 2, 1, 2),
@@ -90,6 +94,7 @@ class VoxelVAE(System):
             "weight": 0.97,
             "components": 0,
             "temperature": 1.0,
+            "unseen": 0.0,
         },
     }
 
@@ -138,7 +143,12 @@ class VoxelVAE(System):
 
     def _bound(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
         x = batch["voxels"].float()
-        mean, log_variance = self.network.encode(x)
+        seen = x
+        if self.config.unseen:
+            boxes = random_boxes(noise.rand(len(x), 9), RESOLUTION)
+            chosen = noise.rand(len(x), 1, 1, 1, 1) < self.config.unseen
+            seen = x.masked_fill(boxes & chosen, HIDDEN)
+        mean, log_variance = self.network.encode(seen)
         z = vae.reparametrise(mean, log_variance, noise.randn(len(x), self.config.latent))
         missed = vae.weighted_bernoulli(self.network.decode(z), x[:, 0], self.config.weight)
         divergence = vae.kl_to_standard_normal(mean, log_variance)
@@ -202,10 +212,16 @@ class VoxelVAE(System):
         mask = nearest(known.to(self.device), RESOLUTION)[None, None]
         cut = float(self.threshold)
         with torch.no_grad():
-            # Unknown cells start as the prior draws them for each seed: hypotheses differ where evidence is silent. Of
-            # several draws the one that agrees best with what is given: no round leads back from another kind of shape.
-            first = run.seeds[0] * STARTS
-            drawn = self.network.decode(self.prior(Run([(first + i) % 2**63 for i in range(STARTS)], self.device)))
+            # Each seed draws its own start: from the posterior of what is seen, if the encoder has learnt to complete,
+            # else from the prior. Of several the one that agrees best with what is given: no round leads back from
+            # another kind of shape.
+            first = Run([(run.seeds[0] * STARTS + i) % 2**63 for i in range(STARTS)], self.device)
+            if self.config.unseen:
+                mean, log_variance = self.network.encode(torch.where(mask, given, HIDDEN))
+                z = vae.reparametrise(mean, log_variance, first.randn(self.config.latent))
+            else:
+                z = self.prior(first)
+            drawn = self.network.decode(z)
             wanted = given[0, 0][mask[0, 0]].expand(STARTS, -1)
             missed = vae.weighted_bernoulli(drawn[:, mask[0, 0]], wanted, self.config.weight)
             p = drawn[missed.argmin()].sigmoid()[None, None]
