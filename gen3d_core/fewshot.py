@@ -3,7 +3,9 @@
 Wu et al., *3D-GAN*, NIPS 2016, describe shapes by the activations of the discriminator and fit a linear classifier to
 them. With few examples a one-against-all ridge regression is as good as a support vector machine and has a closed form,
 
-    W = F^T (F F^T + penalty I)^-1 Y,    F features (N, D), Y +1 for the own class and -1 for the others,
+    W = F^T (F F^T + penalty I)^-1 (Y - b),    b = mean of Y,
+
+of centred features F (N, D) and answers Y, +1 for the own class and -1 for the others,
 
 and so have its answers to each example when that one is left out: by them the penalty is chosen, and how far its answers
 are to be trusted.
@@ -139,8 +141,9 @@ def fit(features: Tensor, truth: Tensor, classes: int) -> Linear:
     for penalty in PENALTIES:
         inverse = vectors @ torch.diag(1 / (values + penalty * energy)) @ vectors.T
         duals = inverse @ (targets - bias)
-        # The answer to an example that was left out, in closed form.
-        left_out = targets - duals / inverse.diagonal()[:, None]
+        # The answer to an example that was left out, in closed form; 1 / N is the part of the bias in its own answer.
+        own = penalty * energy * inverse.diagonal() - 1 / len(x)
+        left_out = targets - penalty * energy * duals / own.clamp_min(1e-9)[:, None]
         found.append((float((left_out - targets).square().mean()), penalty, left_out))
     _, penalty, left_out = min(found, key=lambda entry: entry[0])
     inverse = vectors @ torch.diag(1 / (values + penalty * energy)) @ vectors.T

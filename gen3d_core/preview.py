@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .errors import EngineError
 from .representations import Mesh
+from .representations.camera import Camera
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -235,7 +236,7 @@ class Scene:
         EngineError: the ray caster embreex is not installed.
     """
 
-    def __init__(self, mesh: Mesh, crease: float) -> None:
+    def __init__(self, mesh: Mesh, crease: float = 0.0) -> None:
         try:
             from embreex.mesh_construction import TriangleMesh
             from embreex.rtcore_scene import EmbreeScene
@@ -269,6 +270,14 @@ class Scene:
         smooth *= np.where((smooth * flat).sum(1, keepdims=True) < 0, -1, 1).astype(np.float32)
         points = origins[ray] + found["tfar"][ray, None] * directions[ray] + self.lift * flat
         return Hits(ray, found["primID"][ray].astype(np.intp), found["tfar"][ray], points, smooth)
+
+    def depth(self, camera: Camera) -> Floats:
+        """Depths of the surface along the optical axis, with shape (height, width); 0 where a ray meets nothing."""
+        rays = camera.rays().reshape(-1, 3)
+        eye = np.broadcast_to(camera.eye.astype(np.float32), rays.shape)
+        found = self._scene.run(np.ascontiguousarray(eye), rays, output=True)
+        depth = np.where(found["primID"] >= 0, found["tfar"], 0).astype(np.float32)
+        return depth.reshape(camera.height, camera.width)
 
     def free(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
         """Which directions (N, K, 3) from origins (N, 3) meet nothing; with shape (N, K)."""

@@ -1,4 +1,4 @@
-"""The verbs of the artist: sample, interpolate, vary, complete, reconstruct, score."""
+"""The verbs of the artist: sample, interpolate, vary, arithmetic, complete, refine, reconstruct, score."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import cards
-from ..errors import BadMesh, BadRequest
+from ..errors import BadMesh, BadRequest, Unsupported
 from .common import (
     command,
     device_options,
@@ -28,39 +28,48 @@ if TYPE_CHECKING:
     from ..ranking import Entry, Ranking
     from ..representations import Mesh
     from ..run import Run
-    from ..system import System
+    from ..system import Asset, System
     from ..tasks import Shape
 
 
+#: Pixels along each side of the depth picture that a completion from a view starts with.
+VIEW = 96
 #: What can be named as a collection.
 SOURCES = "mesh files, folders, zip files, catalogue:CATEGORY or FILE.npz:KEY"
 
 
 def add(commands: Any) -> None:
-    """Adds all six."""
-    parser = _verb(commands, "sample", _sample, "Generate shapes, one file a seed.")
-    _seeds(parser)
-    parser.add_argument("--sheet", type=Path, help="also draw all shapes into this PNG")
-    parser = _verb(commands, "interpolate", _interpolate, "Shapes on the way from one seed or mesh file to another.")
+    """Adds all of them."""
+    parser = verb(commands, "sample", _sample, "Generate shapes, one file a seed.")
+    seeds_option(parser)
+    parser.add_argument("--class", dest="class_name", default="", help="of the classes that the model knows")
+    parser = verb(commands, "interpolate", _interpolate, "Shapes on the way from one seed or mesh file to another.")
     parser.add_argument("--from", dest="start", required=True, help="a seed, or a mesh file")
     parser.add_argument("--to", dest="stop", required=True, help="a seed, or a mesh file")
     parser.add_argument("--steps", type=int, default=7, help="shapes, ends included (default: 7)")
-    parser.add_argument("--sheet", type=Path, help="also draw all shapes into this PNG")
-    parser = _verb(commands, "vary", _vary, "Shapes near a seed or a mesh file.")
+    parser = verb(commands, "vary", _vary, "Shapes near a seed or a mesh file.")
     parser.add_argument("--of", required=True, help="a seed, or a mesh file")
     parser.add_argument("--amount", type=float, default=0.3, help="0 is the same, 1 is unrelated (default: 0.3)")
-    _seeds(parser)
-    parser.add_argument("--sheet", type=Path, help="also draw all shapes into this PNG")
-    parser = _verb(commands, "complete", _complete, "Complete a shape of which a part is given.")
+    seeds_option(parser)
+    parser = verb(commands, "arithmetic", _arithmetic, "The shape A - B + C, by the model's latents.")
+    for name in ("a", "b", "c"):
+        parser.add_argument(name, metavar=name.upper(), help="a seed, or a mesh file")
+    parser = verb(commands, "refine", _refine, "Mesh files in twice the resolution.")
+    parser.add_argument("meshes", type=Path, nargs="+", help="mesh files")
+    parser = verb(commands, "complete", _complete, "Complete a shape of which a part is given.")
     parser.add_argument(
         "mesh", type=Path, help="an open mesh, or any mesh with --box; it is fitted by its bounding box"
     )
     parser.add_argument("--engine-frame", action="store_true", help="the mesh lies in the engine's cube already")
     numbers = ("X0", "Y0", "Z0", "X1", "Y1", "Z1")
     parser.add_argument("--box", type=float, nargs=6, metavar=numbers, help="make anew what lies in this box, +Z up")
-    _seeds(parser)
-    parser.add_argument("--sheet", type=Path, help="also draw all shapes into this PNG")
-    parser = _verb(commands, "reconstruct", _reconstruct, "Mesh files as the model sees them.")
+    angles = ("AZIMUTH", "ELEVATION")
+    help_text = "keep only what a camera sees from these degrees: turned from the front, above the horizon"
+    parser.add_argument("--view", type=float, nargs=2, metavar=angles, help=help_text)
+    parser.add_argument("--text", default="", help="describes the whole, for models that read text")
+    parser.add_argument("--image", type=Path, nargs="+", default=[], help="show the whole, for models that read them")
+    seeds_option(parser)
+    parser = verb(commands, "reconstruct", _reconstruct, "Mesh files as the model sees them.")
     parser.add_argument("meshes", type=Path, nargs="+", help="mesh files")
     parser = command(commands, "score", _score, "Rank assets by how unusual they are, and say how sure that is.")
     model_options(parser)
@@ -72,15 +81,18 @@ def add(commands: Any) -> None:
     device_options(parser)
 
 
-def _verb(commands: Any, name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+def verb(commands: Any, name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+    """A command that writes shapes, with what all such commands have."""
     parser = command(commands, name, run, text)
     model_options(parser)
     mesh_options(parser)
+    parser.add_argument("--sheet", type=Path, help="also draw all shapes into this PNG")
     device_options(parser)
     return parser
 
 
-def _seeds(parser: argparse.ArgumentParser) -> None:
+def seeds_option(parser: argparse.ArgumentParser) -> None:
+    """``--seeds``."""
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="one shape a seed (default: 1)")
 
 
@@ -90,9 +102,10 @@ def _sample(options: argparse.Namespace) -> None:
     from .. import tasks
 
     with progress_run(options.seeds, system.device, "Generating") as run:
-        _write(
-            options, tasks.sample(system, run), mesh_settings, lambda shape: f"{Path(options.model).name}-{shape.seed}"
-        )
+        name, start = options.class_name, Path(options.model).name
+        shapes = tasks.from_class(system, name, run) if name else tasks.sample(system, run)
+        start = f"{start}-{name}" if name else start
+        write_shapes(options, shapes, mesh_settings, lambda shape: f"{start}-{shape.seed}")
 
 
 def _interpolate(options: argparse.Namespace) -> None:
@@ -105,7 +118,7 @@ def _interpolate(options: argparse.Namespace) -> None:
             a, b = _latent(system, options.start, run), _latent(system, options.stop, run)
         with run.span(0.3, 1.0):
             shapes = tasks.interpolate(system, a, b, options.steps, run)
-            _write(options, shapes, mesh_settings, lambda shape: f"{Path(options.model).name}-t{shape.t:.3f}")
+            write_shapes(options, shapes, mesh_settings, lambda shape: f"{Path(options.model).name}-t{shape.t:.3f}")
 
 
 def _vary(options: argparse.Namespace) -> None:
@@ -116,7 +129,7 @@ def _vary(options: argparse.Namespace) -> None:
     with progress_run(options.seeds, system.device, "Varying") as run:
         latent = _latent(system, options.of, run)
         shapes = tasks.vary(system, latent, options.amount, run)
-        _write(options, shapes, mesh_settings, lambda shape: f"{Path(options.model).name}-varied-{shape.seed}")
+        write_shapes(options, shapes, mesh_settings, lambda shape: f"{Path(options.model).name}-varied-{shape.seed}")
 
 
 def _complete(options: argparse.Namespace) -> None:
@@ -129,14 +142,51 @@ def _complete(options: argparse.Namespace) -> None:
     from ..data import partial
 
     solid, frame = _solid(options.mesh, fitted=not options.engine_frame)
-    if options.box is None:
+    given: Asset = solid
+    if options.view is not None:
+        given, known = _seen(solid.mesh, *options.view)
+    elif options.box is None:
         known = partial.near_surface(solid, tasks.COMPARED_AT)
     else:
         low, high = frame.inward(np.reshape(options.box, (2, 3)))
         known = partial.outside_box(low, high, tasks.COMPARED_AT)
+    images = read_pictures(system, options.image) if options.image else None
     with progress_run(options.seeds, system.device, "Completing") as run:
-        shapes = tasks.complete(system, solid, torch.as_tensor(known), run)
-        _write(options, shapes, mesh_settings, lambda shape: f"{options.mesh.stem}-completed-{shape.seed}", frame)
+        shapes = tasks.complete(system, given, torch.as_tensor(known), run, options.text, images)
+        write_shapes(options, shapes, mesh_settings, lambda shape: f"{options.mesh.stem}-completed-{shape.seed}", frame)
+
+
+def _seen(mesh: Mesh, azimuth: float, elevation: float) -> tuple[Asset, Any]:
+    """What a camera sees of a mesh in the engine's frame, and where that is."""
+    from ..data import partial
+    from ..preview import Scene
+    from ..representations.camera import towards_origin
+
+    camera = towards_origin(azimuth, elevation, VIEW)
+    return partial.from_depth(Scene(mesh).depth(camera), camera)
+
+
+def _arithmetic(options: argparse.Namespace) -> None:
+    mesh_settings = to_mesh_options(options)
+    system = load_system(options)
+    from .. import tasks
+
+    with progress_run([0], system.device, "Calculating") as run:
+        a, b, c = (_latent(system, source, run) for source in (options.a, options.b, options.c))
+        name = "-".join([Path(options.model).name, *(Path(source).stem for source in (options.a, options.b, options.c))])
+        write_shapes(options, [tasks.arithmetic(system, a, b, c, run)], mesh_settings, lambda shape: name)
+
+
+def _refine(options: argparse.Namespace) -> None:
+    mesh_settings = to_mesh_options(options)
+    system = load_system(options)
+    from .. import tasks
+
+    for path in options.meshes:
+        solid, frame = _solid(path)
+        with progress_run([0], system.device, f"Refining {path.name}") as run:
+            shapes = tasks.refine(system, solid, run)
+            write_shapes(options, shapes, mesh_settings, lambda shape, path=path: f"{path.stem}-refined", frame)
 
 
 def _reconstruct(options: argparse.Namespace) -> None:
@@ -148,7 +198,7 @@ def _reconstruct(options: argparse.Namespace) -> None:
         solid, frame = _solid(path)
         with progress_run([0], system.device, f"Reconstructing {path.name}") as run:
             shape = tasks.reconstruct(system, solid, run)
-        _write(options, [shape], mesh_settings, lambda shape, path=path: f"{path.stem}-reconstructed", frame)
+        write_shapes(options, [shape], mesh_settings, lambda shape, path=path: f"{path.stem}-reconstructed", frame)
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -228,7 +278,24 @@ def _solid(path: Path, fitted: bool = True) -> tuple[Solid, Frame]:
     return solid.Solid(Mesh(frame.inward(mesh.vertices), mesh.faces)), frame
 
 
-def _write(
+def read_pictures(system: System, paths: Sequence[Path]) -> Tensor:
+    """Picture files as the system takes them, with shape (V, 4, S, S).
+
+    Raises:
+        Unsupported: the system does not read pictures.
+        BadRequest: a file that is no picture of one object before a plain background.
+    """
+    import torch
+
+    from ..data import pictures
+    from ..system import FromImages
+
+    if not isinstance(system, FromImages):
+        raise Unsupported("This model does not read pictures.", "Choose another model.")
+    return torch.stack([torch.as_tensor(pictures.read(path, system.image_size())) for path in paths])
+
+
+def write_shapes(
     options: argparse.Namespace,
     shapes: Iterable[Shape],
     mesh_settings: Any,
@@ -250,7 +317,7 @@ def _write(
         write_mesh(path, mesh, path.stem)
         values = {"file": str(path), "seed": shape.seed, "t": shape.t}
         written.append({**values, "vertices": len(mesh.vertices), "faces": len(mesh.faces)})
-    if getattr(options, "sheet", None):
+    if options.sheet:
         from .. import preview
 
         if not meshes:
