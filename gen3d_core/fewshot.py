@@ -72,7 +72,9 @@ def label(system: System, assets: Sequence[Asset], given: Sequence[str], run: Ru
     if not isinstance(system, Features):
         raise Unsupported(f"The system {system_name(type(system))} cannot tell assets apart.", "Choose another model.")
     if len(assets) != len(given):
-        raise BadRequest(f"There are {len(assets)} assets and {len(given)} labels.", "Give one label an asset, or none.")
+        raise BadRequest(
+            f"There are {len(assets)} assets and {len(given)} labels.", "Give one label an asset, or none."
+        )
     if len(set(given) - {""}) < 2:
         raise BadRequest("At least two different labels are needed.", "Label an example of each kind.")
     features = torch.cat([system.features([asset], run).float().cpu() for asset in run.track(assets)])

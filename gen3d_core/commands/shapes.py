@@ -173,7 +173,9 @@ def _arithmetic(options: argparse.Namespace) -> None:
 
     with progress_run([0], system.device, "Calculating") as run:
         a, b, c = (_latent(system, source, run) for source in (options.a, options.b, options.c))
-        name = "-".join([Path(options.model).name, *(Path(source).stem for source in (options.a, options.b, options.c))])
+        name = "-".join(
+            [Path(options.model).name, *(Path(source).stem for source in (options.a, options.b, options.c))]
+        )
         write_shapes(options, [tasks.arithmetic(system, a, b, c, run)], mesh_settings, lambda shape: name)
 
 
