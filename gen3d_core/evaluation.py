@@ -9,17 +9,18 @@ points of the surfaces, at the scale of training shapes (:class:`gen3d_core.metr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import metrics, tasks
 from .data import sources
 from .data.solid import Solid
 from .errors import BadRequest, EmptyShape
 from .metrics import P1, Cloud, MeshQuality, SetScores
-from .representations import MeshOptions
+from .representations import Field, MeshOptions, Representation, Voxels
 from .run import Run
 from .system import Asset, Encodes, HasLatents, System, system_name
 
@@ -78,6 +79,7 @@ class Report:
         empty: generated shapes without a surface; in the scores each counts as a point that resembles nothing.
         ious: of held-out shapes and their reconstructions, at ``tasks.COMPARED_AT``; empty without an encoder.
         gates: what has to be reached.
+        grids: cells that the first seed's shapes fill, each with shape (R, R, R), R = ``tasks.COMPARED_AT``.
     """
 
     model: str
@@ -95,13 +97,14 @@ class Report:
     empty: int
     ious: Sequence[float]
     gates: Gates
+    grids: Sequence[NDArray[np.bool_]] = field(default=(), compare=False, repr=False)
 
     def checks(self) -> list[Check]:
         """Every gate against the means over the seeds."""
-        one_nna, _ = _mean_sd([scores.one_nna for scores in self.model_scores])
-        coverage, _ = _mean_sd([scores.coverage for scores in self.model_scores])
-        mmd, _ = _mean_sd([scores.mmd for scores in self.model_scores])
-        highest, _ = _mean_sd([scores.mmd for scores in self.ceiling])
+        one_nna, _ = mean_sd([scores.one_nna for scores in self.model_scores])
+        coverage, _ = mean_sd([scores.coverage for scores in self.model_scores])
+        mmd, _ = mean_sd([scores.mmd for scores in self.model_scores])
+        highest, _ = mean_sd([scores.mmd for scores in self.ceiling])
         g = self.gates
         return [
             Check("1-NNA", f"< {g.one_nna:.0%}", f"{one_nna:.1%}", one_nna < g.one_nna),
@@ -129,11 +132,11 @@ class Report:
                 f"each, Chamfer distance, P1 normalisation (deviation {self.scale.std:.4f}), mean ± deviation over "
                 f"{seeds}.",
                 "",
-                *_table(["", "10³ MMD ↓", "COV ↑", "1-NNA → 50 %", "JSD, bits ↓"], rows),
+                *table(["", "10³ MMD ↓", "COV ↑", "1-NNA → 50 %", "JSD, bits ↓"], rows),
                 "",
-                *_table([meshes, ""], [[name, text] for name, text in self._mesh_rows()]),
+                *table([meshes, ""], [[name, text] for name, text in self._mesh_rows()]),
                 "",
-                *_table(
+                *table(
                     ["gate", "limit", "measured", ""],
                     [[c.name, c.limit, c.measured, "met" if c.met else "**not met**"] for c in self.checks()],
                 ),
@@ -182,7 +185,7 @@ class Report:
             ("without a surface", f"{self.empty} of {self.count * len(self.seeds)}"),
         ]
         if len(self.ious):
-            mean, deviation = _mean_sd(self.ious)
+            mean, deviation = mean_sd(self.ious)
             rows.append(
                 (f"reconstruction IoU of held-out shapes, {tasks.COMPARED_AT}³", f"{mean:.3f} ± {deviation:.3f}")
             )
@@ -253,20 +256,20 @@ def evaluate(
     samples = _Samples(system, points, mesh_options)
     with run.span(0.0, SAMPLED):
         generated = [
-            [samples.draw(seed * count + i, run) for i in _each(range(count), run)] for seed in _each(seeds, run)
+            [samples.draw(seed * count + i, run) for i in each(range(count), run)] for seed in each(seeds, run)
         ]
     # Another part of the training shapes for each seed: the floor has the noise that a perfect model would have.
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(training))
     parts = order.take(range(count * len(seeds)), mode="wrap").reshape(len(seeds), count)
     floor, unseen = [], []
     with run.span(SAMPLED, PREPARED):
-        for part, seed in _each(list(zip(parts, seeds, strict=True)), run):
+        for part, seed in each(list(zip(parts, seeds, strict=True)), run):
             floor.append([_surface(training[i], points, seed) for i in run.track(part)])
             unseen.append([_surface(asset, points, seed) for asset in reference])
     scale = P1.of(floor[0])
     scores = []
     with run.span(PREPARED, COMPARED):
-        for k, seed in _each(list(enumerate(seeds)), run):
+        for k, seed in each(list(enumerate(seeds)), run):
             sets = (generated[k], floor[k], _blobs(floor[0], count, points, seed))
             scores.append(_compared(sets, unseen[k], scale, run, workers))
     with run.span(COMPARED, 1.0):
@@ -288,6 +291,7 @@ def evaluate(
         empty=samples.empty,
         ious=ious,
         gates=gates,
+        grids=samples.grids[:count],
     )
 
 
@@ -298,11 +302,14 @@ class _Samples:
         self.system, self.points, self.options = system, points, options
         self.qualities: list[MeshQuality] = []
         self.empty = 0
+        self.grids: list[NDArray[np.bool_]] = []
 
     def draw(self, seed: int, run: Run) -> Cloud:
         """Points on one generated shape; where it has no surface, a single point in the middle."""
+        self.grids.append(np.zeros((tasks.COMPARED_AT,) * 3, dtype=bool))
         try:
-            (shape,) = tasks.sample(self.system, _run_of(seed, run))
+            (shape,) = tasks.sample(self.system, run_of(seed, run))
+            self.grids[-1] = occupancy(shape.representation)
             mesh = shape.representation.to_mesh(self.options)
         except EmptyShape:
             # Dropping it would flatter the model, and sets of unequal size cannot be compared.
@@ -321,7 +328,7 @@ def _compared(
     with run.span(0.0, step):
         d_rr = metrics.pairwise_chamfer(own, own, run.report, workers)
     with run.span(step, 1.0):
-        return [metrics.compare(clouds, reference, scale, d_rr, run.report, workers) for clouds in _each(sets, run)]
+        return [metrics.compare(clouds, reference, scale, d_rr, run.report, workers) for clouds in each(sets, run)]
 
 
 def _reconstruction(system: System, assets: Sequence[Asset], options: MeshOptions, run: Run) -> list[float]:
@@ -329,9 +336,9 @@ def _reconstruction(system: System, assets: Sequence[Asset], options: MeshOption
     if not (isinstance(system, Encodes) and isinstance(system, HasLatents)):
         return []
     ious = []
-    for asset in _each(assets, run):
+    for asset in each(assets, run):
         try:
-            shape = tasks.reconstruct(system, asset, _run_of(0, run))
+            shape = tasks.reconstruct(system, asset, run_of(0, run))
             found = Solid(shape.representation.to_mesh(options)).voxels(tasks.COMPARED_AT)
         except EmptyShape:
             ious.append(0.0)
@@ -340,7 +347,20 @@ def _reconstruction(system: System, assets: Sequence[Asset], options: MeshOption
     return ious
 
 
-def _each(items: Sequence[T], run: Run) -> Iterator[T]:
+def occupancy(found: Representation) -> NDArray[np.bool_]:
+    """The cells of a grid at ``tasks.COMPARED_AT`` that a generated shape fills.
+
+    Raises:
+        EmptyShape: it has no surface.
+    """
+    if isinstance(found, Voxels):
+        return found.resized(tasks.COMPARED_AT).occupied.cpu().numpy()
+    if isinstance(found, Field):
+        return (found.dense(tasks.COMPARED_AT) < 0).cpu().numpy()
+    return Solid(found.to_mesh(MeshOptions(2 * tasks.COMPARED_AT))).voxels(tasks.COMPARED_AT)
+
+
+def each(items: Sequence[T], run: Run) -> Iterator[T]:
     """The items; what is reported while one of them is in use fills its share of the progress."""
     for i, item in enumerate(items):
         with run.span(i / len(items), (i + 1) / len(items)):
@@ -348,7 +368,7 @@ def _each(items: Sequence[T], run: Run) -> Iterator[T]:
             yield item
 
 
-def _run_of(seed: int, run: Run) -> Run:
+def run_of(seed: int, run: Run) -> Run:
     """A run of one seed whose progress fills the present span of ``run``."""
 
     def on_progress(fraction: float) -> bool:
@@ -372,13 +392,13 @@ def _blobs(training: Sequence[Cloud], count: int, points: int, seed: int) -> lis
     ]
 
 
-def _mean_sd(values: Sequence[float]) -> tuple[float, float]:
+def mean_sd(values: Sequence[float]) -> tuple[float, float]:
     """Mean, and deviation of the sample; 0 for a single value."""
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
-    mean, deviation = _mean_sd(values)
+    mean, deviation = mean_sd(values)
     return {"mean": mean, "sd": deviation}
 
 
@@ -390,7 +410,7 @@ def _cells(scores: Sequence[SetScores]) -> list[str]:
     """Scores as they stand in a table, each as mean ± deviation."""
 
     def cell(text: Callable[[float], str], read: Callable[[SetScores], float]) -> str:
-        mean, deviation = _mean_sd([read(one) for one in scores])
+        mean, deviation = mean_sd([read(one) for one in scores])
         return f"{text(mean)} ± {text(deviation)}"
 
     return [
@@ -401,7 +421,7 @@ def _cells(scores: Sequence[SetScores]) -> list[str]:
     ]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """The lines of a Markdown table."""
     rule = "|".join(["---"] * len(head))
     return [f"| {' | '.join(head)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]

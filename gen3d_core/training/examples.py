@@ -129,7 +129,8 @@ def prepare(system: System, assets: Sequence[Asset], run: Run, variation: Variat
         run.report(min(i / wanted, 1.0))
         examples.append({**system.prepare(asset, Run([i])), ASSET: torch.tensor(owner)})
     run.report(1.0)
-    return {key: torch.stack([example[key] for example in examples]) for key in examples[0]}
+    # Stacking keeps the strides of what is stacked, and files hold tensors without gaps.
+    return {key: torch.stack([example[key] for example in examples]).contiguous() for key in examples[0]}
 
 
 def _drawn(assets: Sequence[Asset], variation: Variation | None, wanted: int) -> Iterator[tuple[int, int, Asset]]:
