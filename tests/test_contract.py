@@ -13,10 +13,13 @@ from gen3d_core.data import catalogue
 from gen3d_core.errors import BadModel
 from gen3d_core.run import Cancelled, Run
 from gen3d_core.system import (
+    Classifies,
     Encodes,
     Features,
+    FromClasses,
     HasLatents,
     Noise,
+    Refines,
     Samples,
     Scores,
     System,
@@ -173,6 +176,17 @@ def test_abilities_give_what_they_promise(name: str) -> None:
         assert features.ndim == 2
         assert len(features) == 2
         assert not torch.equal(features[0], features[1])
+    if isinstance(system, Classifies):
+        probabilities = system.classify(CHAIRS[:2], Run([0, 1]))
+        assert probabilities.shape == (2, len(system.class_names()))
+        assert torch.allclose(probabilities.sum(1), torch.ones(2), atol=1e-4)
+    if isinstance(system, FromClasses):
+        names = system.class_names()
+        drawn = [next(tasks.from_class(system, name, Run([1]))).representation for name in names]
+        assert len(drawn) == len(names) >= 2
+    if isinstance(system, Refines):
+        (fine,) = system.refine(CHAIRS[:1], Run([0]))
+        assert torch.isfinite(values(fine)).all()
 
 
 @each
@@ -191,3 +205,38 @@ def test_completion_keeps_what_is_given(name: str) -> None:
         found = representation.dense(32)[:, :, :14] < 0  # type: ignore[attr-defined]
         given = torch.as_tensor(chair.voxels(32))[:, :, :14]
     assert torch.equal(found, given)
+
+
+@each
+def test_cancel_is_seen_while_completing(name: str) -> None:
+    system = build(name)
+    known = torch.zeros((tasks.COMPARED_AT,) * 3, dtype=torch.bool)
+    known[:, :, : tasks.COMPARED_AT // 2] = True
+    reported: list[float] = []
+
+    def on_progress(fraction: float) -> bool:
+        reported.append(fraction)
+        return len(reported) < 4
+
+    with pytest.raises(Cancelled):
+        list(tasks.complete(system, CHAIRS[1], known, Run([3], on_progress=on_progress)))
+    assert len(reported) == 4, "it went on after it was told to stop, or never asked"
+    assert reported[-1] < 1, "it asked at the end only"
+
+
+@pytest.mark.slow
+@each
+def test_a_cancelled_training_goes_on_as_if_nothing_had_been(name: str, tmp_path: Path) -> None:
+    data = training.prepare(build(name), CHAIRS[:4], Run([0]))
+    steps = {stage.name: 3 for stage in build(name).stages()}
+    plan = training.Plan(steps=steps, batch_size=4)
+    whole = build(name)
+    training.train(whole, data, tmp_path / "whole", plan)
+    halves = build(name)
+    half = Run([0], on_progress=lambda fraction: fraction < 0.5)
+    with pytest.raises(Cancelled):
+        training.train(halves, data, tmp_path / "halves", plan, half)
+    again = build(name)
+    training.train(again, data, tmp_path / "halves", plan)
+    for (key, a), (_, b) in zip(whole.state_dict().items(), again.state_dict().items(), strict=True):
+        assert torch.equal(a, b), key

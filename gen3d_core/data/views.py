@@ -81,14 +81,37 @@ def render(shape: Shape, cameras: Sequence[Camera], colours: Floats | None = Non
     """
     from .catalogue.textures import colours as of_textures
 
+    parts = assembled(shape)
+    scene = Scene(parts.mesh, CREASE)
+    albedo = linear(of_textures(shape) if colours is None else np.asarray(colours))
+    return [_view(scene, camera, parts.owner, albedo) for camera in cameras]
+
+
+@dataclass(frozen=True, eq=False)
+class Assembled:
+    """The meshes of a shape's parts as one, and the part that each of its faces (F,) belongs to."""
+
+    mesh: Mesh
+    owner: NDArray[np.intp]
+
+
+def assembled(shape: Shape) -> Assembled:
+    """The parts of a shape side by side in one mesh, hidden faces included."""
     meshes = shape.parts_mesh()
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts[:-1], strict=True)])
     owner = np.repeat(np.arange(len(meshes)), [len(mesh.faces) for mesh in meshes])
     vertices = np.concatenate([mesh.vertices for mesh in meshes])
-    scene = Scene(Mesh(vertices, faces.astype(np.int32)), CREASE)
-    albedo = linear(of_textures(shape) if colours is None else np.asarray(colours))
-    return [_view(scene, camera, owner, albedo) for camera in cameras]
+    return Assembled(Mesh(vertices, faces.astype(np.int32)), owner)
+
+
+def lit(normals: Floats) -> Floats:
+    """How much light surfaces with unit normals (N, 3) send back, as a share of their colour; with shape (N,)."""
+    return (
+        (1 - KEY_SHARE - FILL_SHARE)
+        + KEY_SHARE * np.clip(normals @ KEY.astype(np.float32), 0, None)
+        + FILL_SHARE * np.clip(normals @ FILL.astype(np.float32), 0, None)
+    )
 
 
 def _view(scene: Scene, camera: Camera, owner: NDArray[np.integer], albedo: Floats) -> View:
@@ -96,13 +119,8 @@ def _view(scene: Scene, camera: Camera, owner: NDArray[np.integer], albedo: Floa
     rays = camera.rays(GRID).reshape(-1, 3)
     eye = np.broadcast_to(camera.eye.astype(np.float32), rays.shape)
     hits = scene.hit(eye, rays)
-    light = (
-        (1 - KEY_SHARE - FILL_SHARE)
-        + KEY_SHARE * np.clip(hits.normals @ KEY.astype(np.float32), 0, None)
-        + FILL_SHARE * np.clip(hits.normals @ FILL.astype(np.float32), 0, None)
-    )
     fine = np.zeros((len(rays), 5), np.float32)
-    fine[hits.ray, :3] = albedo[owner[hits.face]] * light[:, None]
+    fine[hits.ray, :3] = albedo[owner[hits.face]] * lit(hits.normals)[:, None]
     fine[hits.ray, 3] = 1
     fine[hits.ray, 4] = hits.distance
     fine = fine.reshape(rows, GRID, columns, GRID, 5)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
+from scipy import ndimage
 
-from gen3d_core.data.partial import near_surface, open_edge_points, outside_box
+from gen3d_core.data import catalogue, views
+from gen3d_core.data.partial import from_depth, near_surface, open_edge_points, outside_box
 from gen3d_core.data.solid import Solid
 from gen3d_core.errors import BadMesh, BadRequest
 from gen3d_core.representations import Mesh
+from gen3d_core.representations.camera import Camera, look_at, towards_origin
 
 RADIUS = 0.35
 RESOLUTION = 24
@@ -95,3 +98,66 @@ def test_points_along_the_open_edge_are_as_dense_as_asked_for() -> None:
     for side in (np.stack([wanted, 0 * wanted], 1), np.stack([0 * wanted + 0.4, wanted], 1)):
         gaps = np.linalg.norm(side[:, None] - points[None, :, :2], axis=2).min(1)
         assert gaps.max() <= 0.025 + 1e-6
+
+
+def facing(pixels: int = 96) -> Camera:
+    """A camera in front of the cube, two units away; the whole cube is in the picture."""
+    return Camera(look_at([0, -2, 0]), pixels, pixels, pixels * 1.3, pixels * 1.3, pixels / 2, pixels / 2)
+
+
+def test_a_wall_parts_the_cube_into_empty_full_and_unknown() -> None:
+    """A plane at y = -0.1 fills the picture, so that its depth is 1.9 in every pixel."""
+    grid, known = from_depth(np.full((96, 96), 1.9, np.float32), facing(), RESOLUTION)
+    y = centres(RESOLUTION)[..., 1]
+    assert np.array_equal(grid.occupancy, (y >= -0.1) & (y <= -0.1 + 1 / RESOLUTION))
+    assert np.array_equal(known, y <= -0.1 + 1 / RESOLUTION)
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.inf, np.nan])
+def test_pixels_without_depth_free_their_whole_rays(nothing: float) -> None:
+    depth = np.full((96, 96), nothing, np.float32)
+    depth[:, :48] = 1.9
+    grid, known = from_depth(depth, facing(), RESOLUTION)
+    x = centres(RESOLUTION)[..., 0]
+    # A pixel's width beside the edge stays unknown: its rays are between those that are known.
+    right = x > 0.05
+    assert known[right].all()
+    assert not grid.occupancy[x > 0].any()
+    assert not known[x < 0].all()
+
+
+def test_what_is_outside_the_picture_is_unknown() -> None:
+    camera = Camera(look_at([0, -2, 0]), 96, 96, 96 * 4.0, 96 * 4.0, 48, 48)
+    grid, known = from_depth(np.full((96, 96), 1.9, np.float32), camera, RESOLUTION)
+    seen = camera.project(centres(RESOLUTION).reshape(-1, 3)).pixels
+    outside = ((seen < 0) | (seen >= 96)).any(1).reshape((RESOLUTION,) * 3)
+    assert outside.any()
+    assert not known[outside].any()
+    assert not grid.occupancy[outside].any()
+
+
+@pytest.mark.parametrize("category", ["chair", "table"])
+@pytest.mark.parametrize("elevation", [4.0, 30.0])
+def test_a_picture_of_a_shape_tells_nothing_wrong(category: str, elevation: float) -> None:
+    shape = catalogue.make(category, 3)
+    camera = towards_origin(35, elevation, 128)
+    (view,) = views.render(shape, [camera])
+    grid, known = from_depth(view.depth, camera)
+    true = shape.voxels(32)
+    free = known & ~grid.occupancy
+    assert (free & true).sum() <= 0.002 * true.sum()
+    beside = ndimage.binary_dilation(true, np.ones((3, 3, 3)))
+    assert (grid.occupancy & beside).sum() >= 0.995 * grid.occupancy.sum()
+    assert (grid.occupancy & true).sum() >= 0.7 * grid.occupancy.sum()
+    # It tells something, of a block too, of which little can be seen; and most of the empty space is free.
+    assert (grid.occupancy & true).sum() >= 0.03 * true.sum()
+    assert free.sum() >= 0.5 * (~true).sum()
+
+
+def test_pictures_that_show_nothing_or_have_another_size_are_refused() -> None:
+    with pytest.raises(BadRequest, match="no surface"):
+        from_depth(np.zeros((96, 96), np.float32), facing())
+    with pytest.raises(BadRequest, match="no surface"):
+        from_depth(np.full((96, 96), 9.0, np.float32), facing())
+    with pytest.raises(BadRequest, match=r"\(96, 96\)"):
+        from_depth(np.full((48, 96), 1.9, np.float32), facing())
