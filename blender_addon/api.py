@@ -9,7 +9,7 @@ Where something cannot be done, a function raises :class:`gen3d_core.errors.Gen3
 and leaves Blender's data as it was. Resolutions are samples along each side; ``faces`` is a budget of triangles, 0 is
 none. An empty ``model`` is the model that made the objects, else the best one.
 
-    name = api.train(bpy.data.collections["Chairs"], "My Chairs", minutes=20, start="chair-vae")
+    name = api.train(bpy.data.collections["Chairs"], "My Chairs", minutes=20, start="objects-vae")
     chairs = api.generate(name, seeds=range(8))
 
 Assets are the objects of a collection, or those of a sequence: each is one asset, together with its children, as it is
@@ -20,28 +20,83 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bpy.types import Collection, Object
+import bpy
+from bpy.types import Collection, Image, Object
 
-from . import asset_verbs, jobs, outliers, slider, trainings, verbs
+from ..gen3d_core.errors import BadRequest
+from . import (
+    again,
+    asset_verbs,
+    findings,
+    jobs,
+    models,
+    objects,
+    outliers,
+    seen_verbs,
+    slider,
+    trainings,
+    verbs,
+    views,
+)
 from .assets import inside, tops
 from .collecting import Source
+from .findings import Classification, Labelling
 from .memory import Quality, recall
 from .outliers import Ranking
 from .training import Order, Training
 
 
 def generate(
-    model: str = "", seeds: Sequence[int] = (1,), resolution: int = 64, *, faces: int = 0, debris: bool = True
+    model: str = "",
+    seeds: Sequence[int] = (1,),
+    resolution: int = 64,
+    *,
+    category: str = "",
+    faces: int = 0,
+    debris: bool = True,
 ) -> list[Object]:
     """New shapes, one per seed, in a row at the 3D cursor.
 
     Args:
         model: id of a model.
         seeds: the same seed makes the same shape.
+        category: one of the classes of a model that draws by class.
         resolution, faces: see above.
         debris: whether small loose parts are removed.
     """
-    return jobs.run(verbs.generate(model, seeds, Quality(resolution, faces, debris)))
+    return jobs.run(verbs.generate(model, seeds, Quality(resolution, faces, debris), category))
+
+
+def from_text(
+    text: str,
+    seeds: Sequence[int] = (1,),
+    *,
+    model: str = "",
+    resolution: int = 64,
+    faces: int = 0,
+    debris: bool = True,
+) -> list[Object]:
+    """Shapes that a text describes, one per seed, in a row at the 3D cursor."""
+    return jobs.run(verbs.from_text(text, model, seeds, Quality(resolution, faces, debris)))
+
+
+def from_images(
+    pictures: Sequence[Image | Path],
+    seeds: Sequence[int] = (1,),
+    *,
+    model: str = "",
+    resolution: int = 64,
+    faces: int = 0,
+    debris: bool = True,
+) -> list[Object]:
+    """Shapes of what pictures show, one per seed, in a row at the 3D cursor.
+
+    Args:
+        pictures: images of Blender's, as the Render Result, or files: of one thing, upright and alone, before nothing
+            or before a plain background.
+        seeds, model, resolution, faces, debris: as for :func:`generate`.
+    """
+    return jobs.run(seen_verbs.from_images(pictures, model, seeds, Quality(resolution, faces, debris)))
 
 
 def interpolate(
@@ -62,6 +117,20 @@ def interpolate(
         model, resolution, faces, debris: as for :func:`generate`.
     """
     return jobs.run(verbs.interpolate(a, b, model, steps, Quality(resolution, faces, debris)))
+
+
+def arithmetic(
+    a: Object,
+    b: Object,
+    c: Object,
+    *,
+    model: str = "",
+    resolution: int = 64,
+    faces: int = 0,
+    debris: bool = True,
+) -> list[Object]:
+    """The shape ``a - b + c``, at the 3D cursor: what ``a`` has and ``b`` lacks is given to ``c``."""
+    return jobs.run(verbs.arithmetic(a, b, c, model, Quality(resolution, faces, debris)))
 
 
 def vary(
@@ -89,6 +158,7 @@ def complete(
     seeds: Sequence[int] = (1,),
     box: Object | None = None,
     *,
+    text: str = "",
     model: str = "",
     resolution: int = 64,
     faces: int = 0,
@@ -100,9 +170,45 @@ def complete(
         obj: a mesh; without ``box``, one from which the faces to be replaced were deleted.
         seeds: the same seed makes the same completion.
         box: an object whose bounding box in the world is the region to be made anew.
+        text: that describes the whole, for a model that listens.
         model, resolution, faces, debris: as for :func:`generate`.
     """
-    return jobs.run(verbs.complete(obj, box, model or recall(obj).model, seeds, Quality(resolution, faces, debris)))
+    quality = Quality(resolution, faces, debris)
+    return jobs.run(verbs.complete(obj, box, model or _completer(obj, text), seeds, quality, text))
+
+
+def complete_view(
+    obj: Object,
+    camera: Object | None = None,
+    seeds: Sequence[int] = (1,),
+    *,
+    text: str = "",
+    model: str = "",
+    resolution: int = 64,
+    faces: int = 0,
+    debris: bool = True,
+) -> list[Object]:
+    """Completions of what a camera sees of ``obj``, one per seed, beside it.
+
+    Args:
+        obj: a mesh; its other sides do not count.
+        camera: else the scene's.
+        seeds: the same seed makes the same completion.
+        text: that describes the whole, for a model that listens.
+        model, resolution, faces, debris: as for :func:`generate`.
+    """
+    scene = bpy.context.scene
+    camera = camera or (scene.camera if scene else None)
+    if camera is None:
+        raise BadRequest("The scene has no camera.", "Add one, or name another.")
+    seen = views.through_camera(camera, objects.world_box(obj), views.DEPTH_RAYS)
+    quality = Quality(resolution, faces, debris)
+    return jobs.run(seen_verbs.complete_view(obj, seen, model or _completer(obj, text), seeds, quality, text))
+
+
+def refine(obj: Object, *, model: str = "", resolution: int = 128, faces: int = 0, debris: bool = True) -> list[Object]:
+    """``obj`` with twice the model's resolution, beside it."""
+    return jobs.run(verbs.refine(obj, model, Quality(resolution, faces, debris)))
 
 
 def reconstruct(
@@ -114,7 +220,7 @@ def reconstruct(
 
 def regenerate(obj: Object) -> list[Object]:
     """Makes a generated object's mesh again, in its present ``gen3d.resolution``; edits by hand are replaced."""
-    return jobs.run(verbs.regenerate(obj))
+    return jobs.run(again.regenerate(obj))
 
 
 def refresh(obj: Object) -> None:
@@ -192,6 +298,32 @@ def rank(assets: Collection | Sequence[Object], *, model: str = "") -> Ranking:
     ranking = outliers.latest()
     assert ranking
     return ranking
+
+
+def classify(obj: Object, *, model: str = "") -> Classification:
+    """What ``obj`` is: the model's classes, the most probable first."""
+    jobs.run(asset_verbs.classify(obj, model))
+    found = findings.classification()
+    assert found
+    return found
+
+
+def label(assets: Collection | Sequence[Object], *, model: str = "") -> Labelling:
+    """Labels for those of some assets whose ``gen3d.label`` is empty, learned from those that have one.
+
+    The objects keep them as ``gen3d.guess``, with ``gen3d.probability``.
+    """
+    jobs.run(asset_verbs.label(_tops(assets), _title(assets), model))
+    found = findings.labelling()
+    assert found
+    return found
+
+
+def _completer(obj: Object, text: str) -> str:
+    """The model that made an object if it can complete it, else empty for the best one that can."""
+    wanted = ("guided",) if text else verbs.COMPLETES
+    made_by = recall(obj).model
+    return made_by if any(card.id == made_by for card in models.able(*wanted)) else ""
 
 
 def _source(given: Collection | Sequence[Object] | Path) -> Source:

@@ -15,7 +15,7 @@ from gen3d_core import cards
 from gen3d_core.__main__ import main
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = "chair-vae"
+MODEL = "furniture-vae"
 COMMANDS = (
     *("list", "info", "sample", "interpolate", "vary", "complete", "reconstruct", "score", "augment"),
     *("train", "evaluate", "serve", "bench"),

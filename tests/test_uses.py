@@ -524,8 +524,8 @@ def test_what_was_not_learnt_is_left_out() -> None:
 def test_the_command_writes_tables_and_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "chair-vae"
-    shutil.copytree(cards.BUNDLED / "chair-vae", folder)
+    folder = tmp_path / "furniture-vae"
+    shutil.copytree(cards.BUNDLED / "furniture-vae", folder)
     config = json.loads((folder / cards.CONFIG).read_text())
     (folder / cards.CONFIG).write_text(json.dumps({**config, "metrics": {"scores": {"kept": 1}}}))
     monkeypatch.setattr(uses, "FEW", Counts(pool=6, shapes=2, hypotheses=1, partials=1, many=2, judged=4))
@@ -535,10 +535,10 @@ def test_the_command_writes_tables_and_numbers(
     card = cards.read(folder)
     assert card.metrics["scores"] == {"kept": 1}
     measured = card.metrics["evaluation"]
-    assert measured["source"] == "catalogue:chair"
+    assert measured["source"] == "catalogue:chair,table"
     assert (
         measured["command"]
-        == "gen3d evaluate chair-vae --data catalogue:chair --few --count 3 --points 64 --resolution 16"
+        == "gen3d evaluate furniture-vae --data catalogue:chair,table --few --count 3 --points 64 --resolution 16"
     )
     assert list(measured["uses"]) == list(said["uses"]) == ["samples", "completion", "outliers"]
     whole = said["uses"]["completion"]["scores"]["IoU of hidden cells, all"]["model"]
@@ -554,9 +554,9 @@ def test_the_command_writes_tables_and_numbers(
 
 
 def test_a_model_is_held_against_what_its_card_names() -> None:
-    card = cards.read(cards.BUNDLED / "chair-vae")
-    assert command.source_of(card) == "catalogue:chair"
-    assert command.source_of(replace(card, data="6000 shapes of catalogue:chair,table.")) == "catalogue:chair,table"
+    card = cards.read(cards.BUNDLED / "furniture-vae")
+    assert command.source_of(card) == "catalogue:chair,table"
+    assert command.source_of(replace(card, data="3000 shapes of catalogue:chair.")) == "catalogue:chair"
     assert command.source_of(replace(card, data="12 of the maker's own files")) == "catalogue:chair"
 
 

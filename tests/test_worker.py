@@ -19,7 +19,7 @@ from gen3d_core import protocol
 from gen3d_core.protocol import Event, Request
 
 ROOT = Path(__file__).resolve().parent.parent
-MODEL = "chair-vae"
+MODEL = "furniture-vae"
 
 
 class Engine:

@@ -20,6 +20,13 @@ Hastings,
 they are exact (MALA, Roberts and Tweedie, 1996). Accepting only what lowers the energy would be a descent to the
 nearest minimum, and no sampling.
 
+Chains are costly, and at first there is little they could tell. Denoising score matching (Vincent, 2011) needs none: if
+x is data and y is x with noise of variance v, the energy of all y has the gradient that leads back, in the mean, to x,
+
+    loss = E |y - v dU(y)/dy - x|^2,
+
+and noise of several sizes teaches one energy the way from afar as well (Li, Chen and Sommer, 2019).
+
 Evidence is clamped by letting only some directions move: with an orthogonal projection P onto them, both the gradient
 and the noise are projected, and the walk samples p on the plane of all points that agree with the evidence.
 """
@@ -48,6 +55,21 @@ def contrastive_loss(data: Tensor, drawn: Tensor) -> Tensor:
         drawn: energies of what chains reached, with shape (C,); the chains themselves without gradients.
     """
     return data.mean() - drawn.mean()
+
+
+def denoising_loss(energy: Energy, noisy: Tensor, data: Tensor, variance: float) -> Tensor:
+    """Mean squared distance, over all numbers, from data to where one step down the energy leads.
+
+    Args:
+        energy: differentiable twice in what it learns.
+        noisy: data with noise, with shape (B, ...).
+        data: with shape (B, ...).
+        variance: of the noise: how long the step is.
+    """
+    with torch.enable_grad():
+        noisy = noisy.detach().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(energy(noisy).sum(), noisy, create_graph=True)
+    return (noisy.detach() - variance * gradient - data).square().mean()
 
 
 @dataclass(frozen=True)

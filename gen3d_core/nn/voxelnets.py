@@ -1,4 +1,4 @@
-"""Generator and discriminator of voxel grids: transposed 3D convolutions up from a vector, and their mirror down to one.
+"""Generator and discriminator of voxel grids: transposed 3D convolutions up from a vector, and their mirror down.
 
 Wu, Zhang, Xue, Freeman and Tenenbaum, *Learning a Probabilistic Latent Space of Object Shapes via 3D
 Generative-Adversarial Modeling*, NIPS 2016.
@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Generator(nn.Module):
@@ -62,3 +63,12 @@ class Discriminator(nn.Module):
             voxels = block(voxels)
             out.append(voxels)
         return out
+
+    def features(self, voxels: Tensor) -> Tensor:
+        """The last three blocks' activations, max-pooled to the same coarse grid: as published, a shape's description.
+
+        With shape (B, D), of grids (B, 1, R, R, R).
+        """
+        activations = self.activations(voxels)[-3:]
+        coarse = activations[-1].shape[-1] // 2
+        return torch.cat([functional.adaptive_max_pool3d(a, coarse).flatten(1) for a in activations], dim=1)

@@ -10,8 +10,9 @@ recover data that were averaged over blocks of 2^3 cells. So the same walk draws
 cells clamped, and doubles their resolution with the mean of every block clamped. The energy says how unusual a shape
 is.
 
-Ours, for a training on a processor core: shapes carry a little Gaussian noise, or the density of binary grids would be
-too steep to walk on; the mean is that of each cell; a new chain starts from a Gaussian with the mean of the data and
+Ours, for a training on a processor core: the network is warmed up by denoising score matching, which needs no chains and
+goes on beside them; the reference density has two peaks for each cell, one for empty and one for full; shapes carry a little Gaussian noise, or the density of binary grids would be
+too steep to walk on; a new chain starts from a Gaussian with the mean of the data and
 their covariance on a coarse grid, which is nearer to shapes than white noise; and between steps a persistent chain is
 kept as its occupancy, a bit a cell, which is what the trained model carries along to start from.
 """
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -44,8 +46,7 @@ class Config:
     """Sizes of the network and rules of the walk.
 
     Args:
-        channels: of the two convolutions.
-        kernels, strides: of the two convolutions; their padding is as little as reaches every cell.
+        channels, kernels, strides: of the convolutions; their padding is as little as reaches every cell.
         hidden: width of a fully connected layer before the energy; 0 for none, as published.
         smooth: SiLU, whose gradient has no steps, in place of ReLU.
         gain: what the network's output is multiplied by: how steep it is from the start.
@@ -63,19 +64,22 @@ class Config:
         calm: weight of the squared output of the network in the loss.
         rate: of Adam.
         average: exponential moving average of the weights, by decay; 0 for none.
+        warm: steps of score matching before the first chain; 0 for none, as published.
+        warm_rate: of Adam, for those.
+        anchor: weight of score matching beside the chains, which keeps them from being outrun; 0 for none, as published.
         walk: steps for a new shape.
         adjusted: accept or refuse each step of a shape's walk by the rule of Metropolis and Hastings.
     """
 
-    channels: tuple[int, int] = (32, 64)
-    kernels: tuple[int, int] = (8, 4)
-    strides: tuple[int, int] = (4, 2)
+    channels: tuple[int, ...] = (16, 32, 64)
+    kernels: tuple[int, ...] = (4, 4, 4)
+    strides: tuple[int, ...] = (2, 2, 2)
     hidden: int = 64
     smooth: bool = True
     gain: float = 10.0
     cells: bool = True
-    sigma: float = 0.15
-    step: float = 0.1
+    sigma: float = 0.35
+    step: float = 0.2
     steps: int = 20
     limit: float = 0.2
     noisy: bool = True
@@ -86,6 +90,9 @@ class Config:
     calm: float = 0.01
     rate: float = 5e-4
     average: float = 0.99
+    warm: int = 2500
+    warm_rate: float = 2e-3
+    anchor: float = 1.0
     walk: int = 120
     adjusted: bool = False
 
@@ -119,6 +126,7 @@ class Descriptor(System):
             "gain": 1.0,
             "cells": False,
             "sigma": 0.5,
+            "step": 0.1,
             "limit": 0.0,
             "noisy": False,
             "shares": (1.0, 0.0),
@@ -128,6 +136,8 @@ class Descriptor(System):
             "calm": 0.0,
             "rate": 0.01,
             "average": 0.0,
+            "warm": 0,
+            "anchor": 0.0,
         },
     }
 
@@ -157,19 +167,33 @@ class Descriptor(System):
 
     def stages(self) -> list[Stage]:
         config = self.config
+        warming = Stage(
+            "denoise",
+            (self.network,),
+            self._denoise,
+            lambda network, parameters: torch.optim.Adam(parameters, lr=config.warm_rate),
+            steps=config.warm,
+            batch_size=16,
+            average={self.network: 0.99},
+            dataset=self._survey,
+            finish=self._calibrate,
+            cosine=True,
+            cost=0.2,
+        )
         return [
+            *([warming] if config.warm else []),
             Stage(
                 "energy",
                 (self.network,),
                 self._contrast,
                 lambda network, parameters: torch.optim.Adam(parameters, lr=config.rate, betas=(0.5, 0.999)),
-                steps=1800,
+                steps=500,
                 batch_size=12 if config.average else 20,
                 average={self.network: config.average} if config.average else {},
                 dataset=self._survey,
                 finish=self._calibrate,
                 cosine=bool(config.average),
-            )
+            ),
         ]
 
     def _survey(self, data: Batch, run: Run) -> Batch:
@@ -186,6 +210,26 @@ class Descriptor(System):
             kept = (vectors * values.clamp_min(0).sqrt()).flip(1)[:, : self.config.directions]
             self.spread.copy_(kept.T.reshape(self.spread.shape))
         return data
+
+    def _denoise(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
+        yield self.network, self._matching(batch["voxels"].float(), noise)
+
+    def _matching(self, full: Tensor, noise: Noise) -> Tensor:
+        """Denoising score matching, in nats: back from noise, from blur, and from regions where another shape begins."""
+        count = len(full)
+        kind, amount = noise.rand(count, 2)[..., None, None, None].unbind(1)
+        mean = functional.avg_pool3d(self.mean[None], RESOLUTION // COARSE)
+        coarse = (functional.avg_pool3d(full, RESOLUTION // COARSE) - mean).flatten(1)
+        directions = self.spread.flatten(1)
+        z = coarse @ directions.T / directions.square().sum(1).clamp_min(1e-6)
+        still = torch.zeros_like(full)
+        own, other = self._fresh(z, still), self._fresh(noise.randn(count, self.config.directions), still)
+        hidden = _hidden(noise.rand(count, 8), noise.rand(*full.shape))
+        far = torch.where(kind < 0.3, own, torch.where(hidden, torch.where(kind < 0.55, own, other), full))
+        far = torch.where(kind >= 0.8, _blocks(full), far)
+        noisy = full + amount * (far - full) + self.jitter * noise.randn(*full.shape)
+        variance = self.jitter**2
+        return ebm.denoising_loss(self._energy, noisy, full, variance) * RESOLUTION**3 / (2 * variance)
 
     def _contrast(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
         config = self.config
@@ -215,7 +259,10 @@ class Descriptor(System):
         # Of the energy only f learns: what the reference density says of either side has no gradient, but much noise.
         energies = -config.gain * found
         calm = config.calm * found.square().mean()
-        yield self.network, ebm.contrastive_loss(energies[:count], energies[count:]) + calm
+        loss = ebm.contrastive_loss(energies[:count], energies[count:]) + calm
+        if config.anchor:
+            loss = loss + config.anchor * self._matching(full, noise)
+        yield self.network, loss
 
     def _slots(self, noise: Noise, count: int) -> tuple[Tensor, Tensor]:
         """Which chain each shape of this process's batch goes on with, and the shape's number in the whole batch."""
@@ -226,7 +273,7 @@ class Descriptor(System):
 
     def _keep(self, x: Tensor, slots: Tensor, persistent: Tensor, noise: Noise) -> None:
         """Remembers where persistent chains are, in all processes that share the batch."""
-        rows = torch.cat([persistent[:, None].float(), slots[:, None].float(), _packed(x >= 0.5).float()], dim=1)
+        rows = torch.cat([persistent[:, None].float(), slots[:, None].float(), _packed(self._full(x)).float()], dim=1)
         if noise.whole:
             own, rows = rows, rows.new_zeros(noise.whole, rows.shape[1])
             rows[noise.share] = own
@@ -253,7 +300,7 @@ class Descriptor(System):
         variance = self.config.sigma**2
         if not self.config.cells:
             return (x - self.mean).flatten(1).square().sum(1) / (2 * variance)
-        return _Peaks.apply(x, self.mean.clamp(RARE, 1 - RARE).logit(), variance)  # type: ignore[return-value]  # untyped
+        return _Peaks.apply(x, self._odds, variance)  # type: ignore[return-value]  # untyped
 
     def _energy(self, x: Tensor) -> Tensor:
         """U of grids (B, R, R, R), with shape (B,)."""
@@ -269,6 +316,17 @@ class Descriptor(System):
         coarse = (z @ self.spread.flatten(1)).reshape(-1, 1, *(COARSE,) * 3)
         smooth = functional.interpolate(coarse, size=RESOLUTION, mode="trilinear")[:, 0]
         return (self.mean + smooth).clamp(0, 1) + self.jitter * epsilon
+
+    def _full(self, x: Tensor) -> Tensor:
+        """Which cells of noisy grids (B, R, R, R) are full, most probably: seldom full ones need more of a reason."""
+        if not self.config.cells:
+            return x >= 0.5
+        return self._odds + (x - 0.5) / self.config.sigma**2 >= 0
+
+    @property
+    def _odds(self) -> Tensor:
+        """Logarithms of how much oftener full than empty each cell is, with shape (R, R, R)."""
+        return self.mean.clamp(RARE, 1 - RARE).logit()
 
     def _unpacked(self, slots: Tensor) -> Tensor:
         """Occupancy (B, R, R, R), float, of kept chains."""
@@ -360,26 +418,29 @@ class _Peaks(torch.autograd.Function):
 
 
 class Network(nn.Module):
-    """f: two convolutions, and a number for each grid."""
+    """f: convolutions, and a number for each grid."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        first, second = config.channels
         activation = nn.SiLU if config.smooth else nn.ReLU
-        side = _side(RESOLUTION, config.strides[0])
         self.reach = _padding(RESOLUTION, config.kernels[0], config.strides[0])
         self.stride = config.strides[0]
         # A grid has one channel, for which convolutions are slow. Cells that a stride jumps over become channels where
-        # the kernel is a multiple of the stride: the same sums, twenty times as fast.
+        # the kernel is a multiple of the stride: the same sums, several times as fast.
         self.gathers = config.kernels[0] % self.stride == 0 and (RESOLUTION + sum(self.reach)) % self.stride == 0
         if self.gathers:
-            self.first = nn.Conv3d(self.stride**3, first, config.kernels[0] // self.stride)
+            self.first = nn.Conv3d(self.stride**3, config.channels[0], config.kernels[0] // self.stride)
         else:
-            self.first = nn.Conv3d(1, first, config.kernels[0], self.stride)
-        before, after = _padding(side, config.kernels[1], config.strides[1])
-        last = _side(side, config.strides[1]) ** 3 * second
-        layers: list[nn.Module] = [activation(), nn.ConstantPad3d((before, after) * 3, 0.0)]
-        layers += [nn.Conv3d(first, second, config.kernels[1], config.strides[1]), activation(), nn.Flatten()]
+            self.first = nn.Conv3d(1, config.channels[0], config.kernels[0], self.stride)
+        side = _side(RESOLUTION, self.stride)
+        layers: list[nn.Module] = [activation()]
+        for (before, after), kernel, stride in zip(
+            pairwise(config.channels), config.kernels[1:], config.strides[1:], strict=True
+        ):
+            layers += [_padded(before, after, kernel, stride, _padding(side, kernel, stride)), activation()]
+            side = _side(side, stride)
+        last = side**3 * config.channels[-1]
+        layers.append(nn.Flatten())
         if config.hidden:
             layers += [nn.Linear(last, config.hidden), activation()]
         self.rest = nn.Sequential(*layers, nn.Linear(config.hidden or last, 1))
@@ -393,6 +454,12 @@ class Network(nn.Module):
         else:
             x = x[:, None]
         return self.rest(self.first(x))[:, 0]
+
+
+def _padded(before: int, after: int, kernel: int, stride: int, reach: tuple[int, int]) -> nn.Module:
+    if reach[0] == reach[1]:
+        return nn.Conv3d(before, after, kernel, stride, reach[0])
+    return nn.Sequential(nn.ConstantPad3d(reach * 3, 0.0), nn.Conv3d(before, after, kernel, stride))
 
 
 def _side(side: int, stride: int) -> int:

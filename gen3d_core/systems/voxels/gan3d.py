@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from ...families import gan
 from ...nn.conv3d import nearest
@@ -134,12 +133,9 @@ class GAN3D(System):
         return lerp(a, b, t)
 
     def features(self, assets: Sequence[Asset], run: Run) -> Tensor:
-        """The discriminator's activations, each max-pooled to about the same coarse grid, as in the paper."""
+        """What the discriminator sees at several scales."""
         with torch.no_grad():
-            activations = self.discriminator.activations(self._voxels(assets))
-            coarse = activations[-1].shape[-1] // 2
-            pooled = [functional.adaptive_max_pool3d(a, coarse).flatten(1) for a in activations[-3:]]
-            return torch.cat(pooled, dim=1)
+            return self.discriminator.features(self._voxels(assets))
 
     def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
         """The discriminator's logit for *generated*: high where a shape looks unlike the training set."""

@@ -185,10 +185,10 @@ class ShapeNets(System):
         def dataset(data: Batch, run: Run) -> Batch:
             stored = self._encoded(data["voxels"], self._stored(index), run)
             if not self.begun[index]:
-                mean = sum(
-                    self._up(x.float().to(self.device), index, self._stored(index)).sum(0) for x in _parts(stored)
-                )
-                _begin(layer, torch.as_tensor(mean) / len(stored))
+                total = torch.zeros(layer.visible, device=self.device)
+                for x in _parts(stored):
+                    total += self._up(x.float().to(self.device), index, self._stored(index)).sum(0)
+                _begin(layer, total / len(stored))
                 self.begun[index] = 1
             return {"v": stored}
 

@@ -25,7 +25,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ...data import pictures
 from ...families import gan, mixture, vae
@@ -289,11 +288,9 @@ class VAEGAN(System):
         return torch.stack(found)
 
     def features(self, assets: Sequence[Asset], run: Run) -> Tensor:
-        """The discriminator's activations, each max-pooled to about the same coarse grid, as in the paper."""
+        """What the discriminator sees at several scales."""
         with torch.no_grad():
-            activations = self.discriminator.activations(self._voxels(assets))
-            coarse = activations[-1].shape[-1] // 2
-            return torch.cat([functional.adaptive_max_pool3d(a, coarse).flatten(1) for a in activations[-3:]], dim=1)
+            return self.discriminator.features(self._voxels(assets))
 
     def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
         """The discriminator's logit for *generated*: high where a shape looks unlike the training set."""
