@@ -12,6 +12,8 @@ from . import (
     asset_panels,
     calls,
     clock,
+    findings,
+    given_operators,
     jobs,
     models,
     operators,
@@ -30,6 +32,7 @@ CLASSES = (
     *preferences.CLASSES,
     *properties.CLASSES,
     *operators.CLASSES,
+    *given_operators.CLASSES,
     *asset_operators.CLASSES,
     *train_operators.CLASSES,
     *panels.CLASSES,
@@ -45,6 +48,7 @@ def register() -> None:
     slider.register()
     jobs.register()
     outliers.register()
+    findings.register()
     clock.register(calls.poll, jobs.tick, slider.tick, trainings.tick)
     trainings.register()
     atexit.register(calls.stop)
@@ -56,6 +60,7 @@ def unregister() -> None:
     calls.stop()
     trainings.unregister()
     clock.unregister()
+    findings.unregister()
     outliers.unregister()
     jobs.unregister()
     slider.unregister()

@@ -10,8 +10,8 @@ from bpy.types import Context, Panel, UILayout, UIList
 
 from ..gen3d_core import runs
 from ..gen3d_core.errors import UnknownModel
-from . import assets, jobs, models, outliers, pictures, trainings
-from .panels import Tab, settings_of, split
+from . import asset_verbs, assets, findings, models, outliers, pictures, trainings
+from .panels import Tab, draw_button, draw_maker, settings_of, split
 from .text import LETTER_PIXELS, draw_text, letters
 from .training import Training
 
@@ -118,7 +118,7 @@ class GEN3D_PT_variations(Tab, Panel):  # noqa: N801
         column.prop(settings, "each")
         if settings.method == "model":
             _draw_judge(layout, context, settings)
-        _draw_button(layout, "gen3d.augment", "MOD_ARRAY")
+        draw_button(layout, "gen3d.augment", "MOD_ARRAY")
 
 
 class GEN3D_PT_outliers(Tab, Panel):  # noqa: N801
@@ -132,7 +132,7 @@ class GEN3D_PT_outliers(Tab, Panel):  # noqa: N801
         """See the class."""
         layout, settings = split(self), settings_of(context)
         _draw_judge(layout, context, settings)
-        _draw_button(layout, "gen3d.find_outliers", "VIEWZOOM")
+        draw_button(layout, "gen3d.find_outliers", "VIEWZOOM")
         ranking = outliers.latest()
         if ranking is None:
             return
@@ -143,6 +143,64 @@ class GEN3D_PT_outliers(Tab, Panel):  # noqa: N801
         layout.template_list("GEN3D_UL_outliers", "", group, "ranked", group, "outlier", rows=rows)
         draw_text(layout, ranking.sentence, width, "INFO")
         _draw_refused(layout, ranking.refused, width)
+
+
+class GEN3D_PT_labels(Tab, Panel):  # noqa: N801
+    """What the assets are, from a few examples."""
+
+    bl_label = "Labels"
+    bl_parent_id = "GEN3D_PT_assets"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """See the class."""
+        layout, settings, width = split(self), settings_of(context), letters(context)
+        row = layout.row(align=True)
+        row.use_property_split = False
+        row.prop(settings, "label", text="", placeholder="chair")
+        row.operator("gen3d.set_label")
+        obj = context.active_object
+        if obj and asset_verbs.label_of(obj):
+            draw_text(layout, f"{obj.name}: {asset_verbs.label_of(obj)}", width)
+        _draw_judge(layout, context, settings)
+        draw_maker(layout, settings, "features")
+        draw_button(layout, "gen3d.label", "BOOKMARKS")
+        found = findings.labelling()
+        if found is None:
+            return
+        draw_text(layout, f"{found.title}, labelled by what {found.model} sees", width)
+        manager: Any = context.window_manager
+        group, rows = manager.gen3d, max(min(8, len(found.guesses)), 1)
+        layout.template_list("GEN3D_UL_labels", "", group, "labelled", group, "guess", rows=rows)
+        draw_text(layout, found.sentence, width, "INFO")
+        _draw_refused(layout, found.refused, width)
+
+
+class GEN3D_UL_labels(UIList):  # noqa: N801
+    """Guessed labels; a click selects the object."""
+
+    def draw_item(
+        self,
+        context: Context | None,
+        layout: UILayout,
+        data: Any,
+        item: Any,
+        icon: int | None,
+        active_data: Any,
+        active_property: str | None,
+        index: int | None = 0,
+        flt_flag: int | None = 0,
+    ) -> None:
+        """One asset: its name, its label, and how sure that is."""
+        found = findings.labelling()
+        if found is None or index is None or index >= len(found.guesses):
+            return
+        guess = found.guesses[index]
+        row = layout.row()
+        row.label(text=guess.name)
+        part = row.row()
+        part.alignment = "RIGHT"
+        part.label(text=f"{guess.label} {guess.probability:.0%}")
 
 
 class GEN3D_UL_outliers(UIList):  # noqa: N801
@@ -290,18 +348,6 @@ def _draw_judge(layout: UILayout, context: Context, settings: Any) -> None:
         layout.prop(settings, "model")
 
 
-def _draw_button(layout: UILayout, name: str, icon: Any) -> None:
-    """A button; the bar of what is under way takes its place."""
-    place = layout.column(align=True)
-    place.scale_y = 1.5
-    for job in jobs.active():
-        row = place.row(align=True)
-        row.progress(factor=job.fraction, text=job.text)
-        row.operator("gen3d.cancel", text="", icon="X")
-    if not jobs.active():
-        place.operator(name, icon=icon)
-
-
 def _on(row: UILayout, verb: str, training: Training, icon: Any, **options: Any) -> None:
     row.operator(f"gen3d.train_{verb}", icon=icon, **options).training = training.id  # pyright: ignore
 
@@ -322,4 +368,13 @@ def _few(context: Context, settings: Any) -> str:
     return f"{count} asset{'' if count == 1 else 's'}: with fewer than {assets.FEW} a model mostly copies"
 
 
-CLASSES = (GEN3D_PT_assets, GEN3D_PT_train, GEN3D_PT_earlier, GEN3D_PT_variations, GEN3D_PT_outliers, GEN3D_UL_outliers)
+CLASSES = (
+    GEN3D_PT_assets,
+    GEN3D_PT_train,
+    GEN3D_PT_earlier,
+    GEN3D_PT_variations,
+    GEN3D_PT_outliers,
+    GEN3D_PT_labels,
+    GEN3D_UL_outliers,
+    GEN3D_UL_labels,
+)

@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.types import Collection, Context, Depsgraph, Object
+from bpy.types import Collection, Context, Depsgraph, Material, Object
 from mathutils import Matrix
 from numpy.typing import NDArray
 
@@ -26,6 +26,8 @@ FEW = 8
 SURFACES = ("MESH", "CURVE", "SURFACE", "FONT", "META")
 #: Those of them whose surface Blender lists a second time, as a mesh that is an instance of themselves.
 LISTED_TWICE = ("CURVE", "SURFACE", "FONT", "META")
+#: The colour of what has no material, in linear light.
+PLAIN = (0.8, 0.8, 0.8)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,21 @@ class Asset:
     matrix: Matrix
     uid: int
     library: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is seen of one object.
+
+    Args:
+        vertices: with shape (V, 3), in world units.
+        faces: with shape (F, 3).
+        colours: of the faces, by their materials: with shape (F, 3), linear light from 0 to 1.
+    """
+
+    vertices: NDArray[np.float64]
+    faces: NDArray[np.int32]
+    colours: NDArray[np.float32]
 
 
 def tops(given: Iterable[Object]) -> Iterator[Object]:
@@ -73,7 +90,7 @@ def read(top: Object, graph: Depsgraph | None = None) -> Asset:
         BadMesh: there is nothing to be seen of it that has faces; the message says why.
     """
     graph = graph or bpy.context.evaluated_depsgraph_get()
-    vertices, faces = _pieces([top, *top.children_recursive], graph)
+    vertices, faces = _joined(_pieces([top, *top.children_recursive], graph))
     if not len(faces):
         raise _explained(top, graph)
     return Asset(top.name, vertices, faces, top.matrix_world.copy(), top.session_uid, _library(top))
@@ -85,7 +102,7 @@ def joined(name: str, given: Sequence[Object], graph: Depsgraph) -> Asset:
     Raises:
         BadMesh: none of them has faces.
     """
-    vertices, faces = _pieces(given, graph)
+    vertices, faces = _joined(_pieces(given, graph))
     if not len(faces):
         raise BadMesh("It holds no faces.", "Choose a file with a surface.")
     return Asset(name, vertices, faces, Matrix(), 0, "")
@@ -102,16 +119,33 @@ def surface(top: Object) -> Surface:
     asset = read(top)
     # A result goes back into the coordinates of the object, so these have to lead somewhere.
     lost = abs(asset.matrix.determinant()) < 1e-12
-    matrix = Matrix.Translation(tuple(asset.matrix.translation)) if lost else asset.matrix
+    place: Any = asset.matrix.translation
+    matrix = Matrix.Translation(place) if lost else asset.matrix
     return Surface(asset.vertices.astype(np.float32), asset.faces, True, matrix, asset.name)
 
 
-def _pieces(given: Sequence[Object], graph: Depsgraph) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """What is seen of some objects, instances included: vertices (V, 3) in world units and faces (F, 3)."""
+def painted(given: Sequence[Object]) -> list[Piece]:
+    """What is seen of some objects and their children, piece by piece."""
+    family = {obj.session_uid: obj for top in given for obj in (top, *top.children_recursive)}
+    return _pieces(list(family.values()), bpy.context.evaluated_depsgraph_get())
+
+
+def _joined(pieces: Sequence[Piece]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Vertices (V, 3) in world units and faces (F, 3) of several pieces."""
+    starts = np.cumsum([0, *(len(piece.vertices) for piece in pieces)])
+    faces = [piece.faces + start for piece, start in zip(pieces, starts, strict=False)]
+    return (
+        np.concatenate([np.empty((0, 3)), *(piece.vertices for piece in pieces)]),
+        np.concatenate([np.empty((0, 3), dtype=np.int32), *faces]).astype(np.int32),
+    )
+
+
+def _pieces(given: Sequence[Object], graph: Depsgraph) -> list[Piece]:
+    """What is seen of some objects, instances included."""
     wanted = {obj.session_uid for obj in given}
-    found: list[tuple[NDArray[np.float64], NDArray[np.int32]]] = []
+    found: list[Piece] = []
     #: Surfaces of curves, of which another listing as a mesh may follow.
-    curves: dict[Any, tuple[NDArray[np.float64], NDArray[np.int32]]] = {}
+    curves: dict[Any, Piece] = {}
     for instance in graph.object_instances:
         shown: Any = instance.object
         made_by: Any = instance.parent if instance.is_instance else shown
@@ -128,33 +162,44 @@ def _pieces(given: Sequence[Object], graph: Depsgraph) -> tuple[NDArray[np.float
             curves.pop(key, None)
             found.append(piece)
     found += curves.values()
-    found = [piece for piece in found if len(piece[1])]
-    starts = np.cumsum([0, *(len(vertices) for vertices, _ in found)])
-    faces = [faces + start for (_, faces), start in zip(found, starts, strict=False)]
-    return (
-        np.concatenate([np.empty((0, 3)), *(vertices for vertices, _ in found)]),
-        np.concatenate([np.empty((0, 3), dtype=np.int32), *faces]).astype(np.int32),
-    )
+    return [piece for piece in found if len(piece.faces)]
 
 
-def _piece(evaluated: Object, matrix: Matrix) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+def _piece(evaluated: Object, matrix: Matrix) -> Piece:
     """One evaluated object's triangles in the world."""
     mesh = evaluated.to_mesh()
     if mesh is None:
-        return np.empty((0, 3)), np.empty((0, 3), dtype=np.int32)
+        return Piece(np.empty((0, 3)), np.empty((0, 3), dtype=np.int32), np.empty((0, 3), dtype=np.float32))
     try:
         mesh.calc_loop_triangles()
+        count = len(mesh.loop_triangles)
         vertices = np.empty(len(mesh.vertices) * 3, dtype=np.float32)
-        faces = np.empty(len(mesh.loop_triangles) * 3, dtype=np.int32)
+        faces = np.empty(count * 3, dtype=np.int32)
+        slots = np.empty(count, dtype=np.int32)
         mesh.vertices.foreach_get("co", vertices)
         mesh.loop_triangles.foreach_get("vertices", faces)
+        mesh.loop_triangles.foreach_get("material_index", slots)
     finally:
         evaluated.to_mesh_clear()
+    colours = np.array([_colour(slot.material) for slot in evaluated.material_slots] or [PLAIN], dtype=np.float32)
     m = np.array(matrix, dtype=np.float64)
     faces = faces.reshape(-1, 3)
     # A mirroring transform turns the surface inside out.
     faces = faces if np.linalg.det(m[:3, :3]) >= 0 else faces[:, ::-1]
-    return vertices.reshape(-1, 3).astype(np.float64) @ m[:3, :3].T + m[:3, 3], faces
+    placed = vertices.reshape(-1, 3).astype(np.float64) @ m[:3, :3].T + m[:3, 3]
+    return Piece(placed, faces, colours[slots.clip(0, len(colours) - 1)])
+
+
+def _colour(material: Material | None) -> tuple[float, ...]:
+    """A material's plain colour: what its shader begins with, where no texture decides."""
+    if material is None:
+        return PLAIN
+    for node in material.node_tree.nodes if material.node_tree else ():
+        if node.type == "BSDF_PRINCIPLED" and not node.inputs["Base Color"].is_linked:
+            base: Any = node.inputs["Base Color"]
+            return tuple(base.default_value[:3])
+    shown: Any = material.diffuse_color
+    return tuple(shown[:3])
 
 
 def _explained(top: Object, graph: Depsgraph) -> BadMesh:

@@ -14,6 +14,7 @@ from ..gen3d_core.errors import BadRequest, Gen3DError
 from . import calls, verbs
 from .calls import Call, Cancelled
 from .status import record, redraw, status
+from .steps import Step
 
 TICK_SECONDS = 0.05
 HELD_SECONDS = 0.25
@@ -37,7 +38,7 @@ class Job:
 
     label: str
     verb: verbs.Verb
-    step: verbs.Step
+    step: Step
     call: Call
     started: float
     finish: verbs.Finish | None = None

@@ -15,6 +15,8 @@ Latent = NDArray[np.float32]
 #: Loose parts below this share of a shape's surface are debris.
 DEBRIS_SHARE = 0.02
 LATENTS = ("latent", "a", "b")
+#: Numbers of a remembered camera.
+FLAT = 22
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,14 @@ class Memory:
     """The fields are those of :class:`.properties.Gen3DObject`.
 
     Args:
-        task: ``sample``, ``vary``, ``interpolate``, ``reconstruct``, ``complete`` or ``augment``; empty where not ours.
+        task: ``sample``, ``from_text``, ``from_images``, ``vary``, ``interpolate``, ``arithmetic``, ``reconstruct``,
+            ``complete``, ``complete_view``, ``refine`` or ``augment``; empty where not ours.
         model, weights: id and SHA-256 of the model.
         method: of an augmentation: ``model`` or ``geometry``; that one has no model.
+        category: the class that was asked for.
+        text: that described it, or guided a completion.
+        pictures: names of the images that it was made of, one a line.
+        view: of a completion, the camera that saw its source: :attr:`.views.Camera.flat`.
         latent: with shape (L,), where the model has latents.
         a, b: the ends of a slider, each with shape (L,).
     """
@@ -66,6 +73,10 @@ class Memory:
     source: str = ""
     boxed: bool = False
     box: tuple[float, ...] = (0.0,) * 6
+    category: str = ""
+    text: str = ""
+    pictures: str = ""
+    view: tuple[float, ...] = (0.0,) * FLAT
     latent: Latent | None = None
     a: Latent | None = None
     b: Latent | None = None
@@ -85,7 +96,7 @@ def recall(obj: Object) -> Memory:
     """What an object remembers."""
     group: Any = obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
     values = {f.name: getattr(group, f.name) for f in fields(Memory) if f.name not in LATENTS}
-    values["box"] = tuple(values["box"])
+    values["box"], values["view"] = tuple(values["box"]), tuple(values["view"])
     for name in LATENTS:
         stored = group.get(name)
         values[name] = None if stored is None else np.array(stored, dtype=np.float32)

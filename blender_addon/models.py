@@ -16,6 +16,8 @@ from .status import record
 
 #: Stands for no model, where a training can begin with one.
 SCRATCH = "SCRATCH"
+#: Stands for no class, where a model can be asked for one.
+ANY = "ANY"
 #: So many of a model's assets are named.
 NAMED = 3
 
@@ -23,6 +25,7 @@ _cards: list[Card] | None = None
 #: The kind that Blender asks for: id, title, description, icon, number.
 _items: list[Any] = []
 _start_items: list[Any] = []
+_class_items: dict[str, list[Any]] = {}
 _previews: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
@@ -52,6 +55,29 @@ def find(name: str) -> Card:
     raise UnknownModel(f"There is no model '{name}'.", f"Known models: {', '.join(card.id for card in models)}.")
 
 
+def able(*abilities: str) -> list[Card]:
+    """The models that have one of some abilities, best first; all where none is named."""
+    return [card for card in listing() if not abilities or set(abilities) & set(card.abilities)]
+
+
+def instead(name: str, *abilities: str) -> str:
+    """The id of a model if it has one of some abilities, else that of the best one that has; ``name`` if none has."""
+    ids = [card.id for card in able(*abilities)]
+    return name if name in ids or not ids else ids[0]
+
+
+def choose(name: str, verb: str, *abilities: str) -> Card:
+    """A model that has one of some abilities: by its id, or the best such one where ``name`` is empty.
+
+    Raises:
+        UnknownModel: there is none of that name, or none at all.
+        Unsupported: it has none of them.
+    """
+    card = find(name or instead("", *abilities))
+    require(card, verb, *abilities)
+    return card
+
+
 def require(card: Card, verb: str, *abilities: str) -> None:
     """Checks that a model has one of some abilities.
 
@@ -59,7 +85,19 @@ def require(card: Card, verb: str, *abilities: str) -> None:
         Unsupported: it has none of them.
     """
     if not set(abilities) & set(card.abilities):
-        raise Unsupported(f"The model '{card.title}' cannot {verb}.", "Choose another model.")
+        others = [f"'{other.title}'" for other in able(*abilities)[:NAMED]]
+        remedy = f"Choose {' or '.join(others)}." if others else "No model here can: choose another folder of models."
+        raise Unsupported(f"The model '{card.title}' cannot {verb}.", remedy)
+
+
+def classes(card: Card) -> list[str]:
+    """What a model can be asked for by name; none where it does not draw by class."""
+    return [str(name) for name in card.config.get("classes", ())] if "from_classes" in card.abilities else []
+
+
+def short(card: Card) -> str:
+    """A model's title without what it says in brackets about how it was made."""
+    return card.title.partition(" (")[0]
 
 
 def mine(card: Card) -> bool:
@@ -109,6 +147,15 @@ def start_items(owner: object, context: Context | None) -> list[Any]:
     return _start_items
 
 
+def class_items(name: str) -> list[Any]:
+    """What a model can be asked for, as the items of an enumeration; the first one is whatever comes."""
+    if name not in _class_items:
+        names = classes(find(name)) if listing() else []
+        anything = (ANY, "Any", "Whatever comes", 0)
+        _class_items[name] = [anything, *((n, n.capitalize(), f"Only this: {n}", i) for i, n in enumerate(names, 1))]
+    return _class_items[name]
+
+
 def facts(card: Card) -> list[str]:
     """What the panel tells of a model, in short sentences."""
     if not mine(card):
@@ -155,6 +202,7 @@ def refresh() -> None:
     _cards = None
     _items.clear()
     _start_items.clear()
+    _class_items.clear()
     if _previews is not None:
         bpy.utils.previews.remove(_previews)
         _previews = None

@@ -6,7 +6,7 @@ One engine unit is one metre. The engine's axes are Blender's, so a mesh holds t
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import bpy
@@ -103,6 +103,7 @@ class Surface:
         fit: whether the engine has to fit it into its frame.
         matrix: the object's, from its own coordinates to the world's.
         name: the object's.
+        frame: where ``fit``, from the coordinates of ``vertices`` to the world's.
     """
 
     vertices: NDArray[np.float32]
@@ -110,6 +111,7 @@ class Surface:
     fit: bool
     matrix: Matrix
     name: str
+    frame: Matrix = field(default_factory=Matrix)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -124,18 +126,19 @@ class Surface:
     @property
     def box(self) -> NDArray[np.float32]:
         """The bounding box in the world, with shape (2, 3)."""
-        world = self.vertices if self.fit else transformed(self.vertices, self.matrix)
+        world = transformed(self.vertices, self.frame if self.fit else self.matrix)
         return np.stack([world.min(0), world.max(0)])
 
     def returned(self, result: Event) -> Geometry:
         """What the engine made of it, in the object's own coordinates."""
         shape = Geometry.of(result)
-        return shape.transformed(self.matrix.inverted()) if self.fit else shape
+        return shape.transformed(self.matrix.inverted() @ self.frame) if self.fit else shape
 
     def local_box(self, world_box: NDArray[np.float32]) -> list[list[float]]:
         """A box of the world (2, 3), in the coordinates of ``vertices``."""
-        corners = _corners(world_box) if self.fit else transformed(_corners(world_box), self.matrix.inverted())
-        return [corners.min(0).tolist(), corners.max(0).tolist()]
+        frame = self.frame if self.fit else self.matrix
+        local = transformed(corners(world_box), frame.inverted())
+        return [local.min(0).tolist(), local.max(0).tolist()]
 
 
 def target(context: Context) -> Target:
@@ -186,15 +189,26 @@ def surface(obj: Object) -> Surface:
 def world_box(obj: Object) -> NDArray[np.float32]:
     """An object's bounding box in the world, with shape (2, 3)."""
     evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    corners = np.array([tuple(corner) for corner in evaluated.bound_box], dtype=np.float32)
-    corners = transformed(corners, evaluated.matrix_world)
-    return np.stack([corners.min(0), corners.max(0)])
+    found = np.array([tuple(corner) for corner in evaluated.bound_box], dtype=np.float32)
+    found = transformed(found, evaluated.matrix_world)
+    return np.stack([found.min(0), found.max(0)])
+
+
+def around(boxes: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The box around several, each with shape (2, 3)."""
+    return np.stack([np.min([box[0] for box in boxes], axis=0), np.max([box[1] for box in boxes], axis=0)])
 
 
 def transformed(points: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float32]:
     """Points (N, 3) after a transform."""
     m = np.array(matrix, dtype=np.float64)
     return (points @ m[:3, :3].T + m[:3, 3]).astype(np.float32)
+
+
+def corners(box: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The corners of a box (2, 3), with shape (8, 3)."""
+    grid = np.meshgrid(*box.T, indexing="ij")
+    return np.stack(grid, -1).reshape(-1, 3).astype(np.float32)
 
 
 def fill(mesh: Mesh, geometry: Geometry, key: str = "") -> None:
@@ -261,6 +275,16 @@ def find(uid: int, name: str = "") -> Object | None:
     return next((obj for obj in bpy.data.objects if obj.session_uid == uid), None)
 
 
+def focus(context: Context, uid: int, name: str) -> None:
+    """Makes an object the selection, where it is there and may be selected."""
+    obj, layer = find(uid, name), context.view_layer
+    if obj is None or layer is None or layer.objects.get(obj.name) != obj or context.mode != "OBJECT":
+        return
+    for other in layer.objects:
+        other.select_set(other == obj)
+    layer.objects.active = obj
+
+
 def in_row(where: Target, results: Sequence[Event], memory: Memory, names: Sequence[str]) -> list[Object]:
     """New objects in a row that begins at the 3D cursor, each with its lowest point at the cursor's height.
 
@@ -289,13 +313,22 @@ def in_row(where: Target, results: Sequence[Event], memory: Memory, names: Seque
 def beside(
     where: Target, source: Surface, results: Sequence[Event], memory: Memory, names: Sequence[str]
 ) -> list[Object]:
-    """New objects with the source's transform, moved aside along the world's x axis."""
+    """New objects with the source's transform, moved aside along the world's x axis.
+
+    Places where a generated shape stands already are passed over.
+    """
     scene = _scene(where)
     shapes = [source.returned(result) for result in results]
+    pitch, start = PITCH * source.width, source.matrix.translation
+    standing = [obj.matrix_world.translation.copy() for obj in scene.objects if task_of(obj)]
     created = []
-    for number, (result, shape, name) in enumerate(zip(results, shapes, names, strict=True), 1):
+    number = 0
+    for result, shape, name in zip(results, shapes, names, strict=True):
+        number += 1
+        while any((start + Vector((number * pitch, 0.0, 0.0)) - other).length < pitch / 2 for other in standing):
+            number += 1
         obj = _create(shape, memory.of(result), name)
-        obj.matrix_world = Matrix.Translation((number * PITCH * source.width, 0.0, 0.0)) @ source.matrix
+        obj.matrix_world = Matrix.Translation((number * pitch, 0.0, 0.0)) @ source.matrix
         created.append(obj)
     _show(where, scene, created)
     return created
@@ -396,8 +429,3 @@ def _fingerprint(mesh: Mesh) -> str:
     if len(positions):
         attributes["position"].data.foreach_get("vector", positions)
     return f"{len(mesh.vertices)}:{len(mesh.polygons)}:{zlib.crc32(positions.tobytes()):08x}"
-
-
-def _corners(box: NDArray[np.float32]) -> NDArray[np.float32]:
-    grid = np.meshgrid(*box.T, indexing="ij")
-    return np.stack(grid, -1).reshape(-1, 3).astype(np.float32)

@@ -15,7 +15,7 @@ from bpy.types import Context, Event, Object, Operator
 
 from ..gen3d_core import __version__
 from ..gen3d_core.errors import BadRequest, Gen3DError
-from . import calls, extension, jobs, models, objects, preferences, trainings, verbs
+from . import again, calls, extension, jobs, models, objects, preferences, trainings, verbs
 from .memory import Quality, recall
 from .properties import KEPT, MAX_SEED
 from .status import record, redraw, status
@@ -27,6 +27,10 @@ class Verb:
     bl_options: ClassVar[set[str]] = {"UNDO"}
     #: Properties of the operator that the panel's settings give, by the settings' name.
     settings: ClassVar[dict[str, str]] = {}
+    #: What the model must be able to do, any of these: the best one that can stands in for a chosen one that cannot.
+    abilities: ClassVar[tuple[str, ...]] = ()
+    #: Those of the properties that only models with an ability know, with that ability.
+    special: ClassVar[dict[str, str]] = {}
 
     model: StringProperty(name="Model", description="Id of a model; empty for the best, or for the objects' own")
     resolution: IntProperty(name="Resolution", description="Samples along each side of the shape", default=64)
@@ -51,16 +55,24 @@ class Verb:
             return self.execute(context)
         group: Any = context.scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]
         common = {"model": "model", "resolution": "resolution", "faces": "faces", "debris": "debris"}
-        for name, source in (common | self.settings).items():
-            if name in self.properties.bl_rna.properties and not self.properties.is_property_set(name):
-                value = getattr(group, source)
-                setattr(self, name, int(value) if name == "resolution" else value)
         try:
+            for name, source in (common | self.settings).items():
+                if name in self.properties.bl_rna.properties and not self.properties.is_property_set(name):
+                    self.take(name, getattr(group, source))
             jobs.start(self.bl_label, self.verb(context))
         except Gen3DError as error:
             return failed(self, error)
         # Neither finished, which would make an undo step of nothing, nor cancelled.
         return {"INTERFACE"}
+
+    def take(self: Any, name: str, value: Any) -> None:
+        """Takes one of the panel's settings, in so far as it is for the model."""
+        if name == "model":
+            value = models.instead(value, *self.abilities)
+        elif name == "resolution":
+            value = int(value)
+        if name not in self.special or self.special[name] in models.find(self.model).abilities:
+            setattr(self, name, value)
 
     def quality(self: Any) -> Quality:
         """How the shapes become meshes."""
@@ -72,16 +84,19 @@ class GEN3D_OT_generate(Verb, Operator):  # noqa: N801 - Blender's rule for name
 
     bl_idname = "gen3d.generate"
     bl_label = "Generate"
-    settings: ClassVar[dict[str, str]] = {"count": "count", "seed": "seed"}
+    settings: ClassVar[dict[str, str]] = {"count": "count", "seed": "seed", "category": "category"}
+    special: ClassVar[dict[str, str]] = {"category": "from_classes"}
 
     count: IntProperty(name="Count", description="How many shapes to make", default=1, min=1, soft_max=16)
     seed: IntProperty(
         name="Seed", description="Of the first shape; the next ones follow", default=1, min=0, max=MAX_SEED
     )
+    category: StringProperty(name="Class", description="One of the model's classes; empty for whatever comes")
 
     def verb(self, context: Context) -> verbs.Verb:
         """See the base class."""
-        return verbs.generate(self.model, range(self.seed, self.seed + self.count), self.quality())
+        category = "" if self.category == models.ANY else self.category
+        return verbs.generate(self.model, range(self.seed, self.seed + self.count), self.quality(), category)
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -135,7 +150,7 @@ class GEN3D_OT_vary(Verb, Operator):  # noqa: N801
 
     def verb(self, context: Context) -> verbs.Verb:
         """See the base class."""
-        return verbs.vary(_active(context), range(self.seed, self.seed + self.count), self.amount, self.quality())
+        return verbs.vary(active(context), range(self.seed, self.seed + self.count), self.amount, self.quality())
 
     @classmethod
     def poll(cls, context: Context) -> bool:
@@ -149,15 +164,18 @@ class GEN3D_OT_complete(Verb, Operator):  # noqa: N801
 
     bl_idname = "gen3d.complete"
     bl_label = "Complete"
-    settings: ClassVar[dict[str, str]] = {"count": "completions", "seed": "seed", "keep": "keep"}
+    settings: ClassVar[dict[str, str]] = {"count": "completions", "seed": "seed", "keep": "keep", "text": "guide"}
+    abilities = verbs.COMPLETES
+    special: ClassVar[dict[str, str]] = {"text": "guided"}
 
     count: IntProperty(name="Count", description="How many completions to make", default=1, min=1, soft_max=16)
     seed: IntProperty(name="Seed", description="Of the first; the next ones follow", default=1, min=0, max=MAX_SEED)
     keep: EnumProperty(name="Keep", description="Which part stays as it is", items=KEPT)
+    text: StringProperty(name="Description", description="What the whole is, for models that listen; may be empty")
 
     def verb(self, context: Context) -> verbs.Verb:
         """See the base class."""
-        obj = _active(context)
+        obj = active(context)
         box = None
         if self.keep == "OUTSIDE":
             others = [other for other in context.selected_objects if other != obj]
@@ -168,12 +186,12 @@ class GEN3D_OT_complete(Verb, Operator):  # noqa: N801
                 )
             box = others[0]
         seeds = range(self.seed, self.seed + self.count)
-        return verbs.complete(obj, box, self.model, seeds, self.quality())
+        return verbs.complete(obj, box, self.model, seeds, self.quality(), self.text)
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether a mesh is active."""
-        return object_mode(cls, context) and has_models(cls) and _mesh_active(cls, context)
+        return object_mode(cls, context) and has_models(cls, *cls.abilities) and mesh_active(cls, context)
 
 
 class GEN3D_OT_reconstruct(Verb, Operator):  # noqa: N801
@@ -185,12 +203,12 @@ class GEN3D_OT_reconstruct(Verb, Operator):  # noqa: N801
 
     def verb(self, context: Context) -> verbs.Verb:
         """See the base class."""
-        return verbs.reconstruct(_active(context), self.model, self.quality())
+        return verbs.reconstruct(active(context), self.model, self.quality())
 
     @classmethod
     def poll(cls, context: Context) -> bool:
         """Whether a mesh is active."""
-        return object_mode(cls, context) and has_models(cls) and _mesh_active(cls, context)
+        return object_mode(cls, context) and has_models(cls) and mesh_active(cls, context)
 
 
 class GEN3D_OT_regenerate(Operator):  # noqa: N801
@@ -204,7 +222,7 @@ class GEN3D_OT_regenerate(Operator):  # noqa: N801
     def execute(self, context: Context) -> set[str]:
         """Waits for the result."""
         try:
-            jobs.run(verbs.regenerate(_active(context)))
+            jobs.run(again.regenerate(active(context)))
         except Gen3DError as error:
             return failed(self, error)
         return {"FINISHED"}
@@ -214,7 +232,7 @@ class GEN3D_OT_regenerate(Operator):  # noqa: N801
         if bpy.app.background:
             return self.execute(context)
         try:
-            jobs.start(self.bl_label, verbs.regenerate(_active(context)))
+            jobs.start(self.bl_label, again.regenerate(active(context)))
         except Gen3DError as error:
             return failed(self, error)
         return {"INTERFACE"}
@@ -387,7 +405,7 @@ def failed(operator: Operator, error: Gen3DError) -> set[str]:
     return {"CANCELLED"}
 
 
-def _active(context: Context) -> Object:
+def active(context: Context) -> Object:
     if context.active_object is None:
         raise BadRequest("No object is active.", "Click a shape, then try again.")
     return context.active_object
@@ -404,14 +422,18 @@ def object_mode(cls: Any, context: Context) -> bool:
     return True
 
 
-def has_models(cls: Any) -> bool:
+def has_models(cls: Any, *abilities: str) -> bool:
+    """Whether there is a model with one of some abilities; any will do where none is named."""
     if not models.listing():
         cls.poll_message_set("There are no models: name a folder of them in the preferences")
-        return False
-    return True
+    elif not models.able(*abilities):
+        cls.poll_message_set("No model here can do this: choose another folder of models")
+    else:
+        return True
+    return False
 
 
-def _mesh_active(cls: Any, context: Context) -> bool:
+def mesh_active(cls: Any, context: Context) -> bool:
     if context.active_object is None or context.active_object.type != "MESH":
         cls.poll_message_set("Click a mesh")
         return False

@@ -86,13 +86,7 @@ def pick(group: PropertyGroup, context: Context) -> None:
     if not 0 <= rows.outlier < len(rows.ranked):
         return
     row = rows.ranked[rows.outlier]
-    obj = objects.find(int(row.uid), row.name)
-    layer = context.view_layer
-    if obj is None or layer is None or layer.objects.get(obj.name) != obj or context.mode != "OBJECT":
-        return
-    for other in layer.objects:
-        other.select_set(other == obj)
-    layer.objects.active = obj
+    objects.focus(context, int(row.uid), row.name)
 
 
 @persistent

@@ -7,9 +7,13 @@ from typing import Any, ClassVar
 
 from bpy.types import Context, Panel, UILayout
 
-from . import jobs, models, objects, slider
+from ..gen3d_core.cards import Card
+from . import findings, jobs, models, objects, slider, verbs
 from .status import status
 from .text import draw_text, letters
+
+#: So many classes are shown.
+CHANCES = 5
 
 
 class Tab:
@@ -42,15 +46,9 @@ class GEN3D_PT_generate(Tab, Panel):  # noqa: N801 - Blender's rule for names
         row.prop(settings, "seed")
         row.operator("gen3d.new_seed", text="", icon="FILE_REFRESH")
         layout.row().prop(settings, "resolution", expand=True)
-        # The bar takes the place of the button, so that nothing jumps when a task begins or ends.
-        place = layout.column(align=True)
-        place.scale_y = 1.5
-        for job in jobs.active():
-            row = place.row(align=True)
-            row.progress(factor=job.fraction, text=job.text)
-            row.operator("gen3d.cancel", text="", icon="X")
-        if not jobs.active():
-            place.operator("gen3d.generate", icon="ADD")
+        if models.classes(models.find(settings.model)):
+            layout.prop(settings, "category")
+        draw_button(layout, "gen3d.generate", "ADD")
 
 
 class GEN3D_PT_options(Tab, Panel):  # noqa: N801
@@ -67,10 +65,54 @@ class GEN3D_PT_options(Tab, Panel):  # noqa: N801
         layout.prop(settings, "debris")
 
 
+class GEN3D_PT_from_text(Tab, Panel):  # noqa: N801
+    """Shapes that a text describes."""
+
+    bl_label = "From Text"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """See the class."""
+        layout, settings = split(self), settings_of(context)
+        row = layout.row()
+        row.use_property_split = False
+        row.prop(settings, "text", text="", placeholder="a wide table with four thin legs")
+        layout.prop(settings, "count")
+        draw_maker(layout, settings, "from_text")
+        draw_button(layout, "gen3d.from_text", "FILE_TEXT")
+
+
+class GEN3D_PT_from_images(Tab, Panel):  # noqa: N801
+    """Shapes of what pictures show."""
+
+    bl_label = "From Pictures"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """See the class."""
+        layout, settings = split(self), settings_of(context)
+        column = layout.column(align=True)
+        column.use_property_split = False
+        for number, picture in enumerate(settings.pictures):
+            row = column.row(align=True)
+            if picture.image and picture.image.preview:
+                row.template_icon(picture.image.preview.icon_id, scale=2.0)
+            row.prop(picture, "image", text="")
+            row.operator("gen3d.remove_picture", text="", icon="X").index = number  # pyright: ignore
+        row = column.row(align=True)
+        row.operator("gen3d.open_pictures", text="Files", icon="FILE_FOLDER")
+        row.operator("gen3d.picture_of_view", text="View", icon="VIEW3D").view = "VIEW"  # pyright: ignore
+        row.operator("gen3d.add_picture", text="Image", icon="IMAGE_DATA")
+        layout.prop(settings, "count")
+        draw_maker(layout, settings, "from_images")
+        draw_button(layout, "gen3d.from_images", "IMAGE_REFERENCE")
+
+
 class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
     """The active shape: its slider, its origin, its children."""
 
     bl_label = "Shape"
+    bl_idname = "GEN3D_PT_shape"
 
     def draw(self, context: Context) -> None:
         """See the class."""
@@ -87,6 +129,8 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
             column = layout.column()
             column.prop(group, "resolution")
             column.prop(group, "faces")
+            if group.text:
+                draw_text(column, f"Text: {group.text}", letters(context))
             note = status.notes.get(obj.session_uid)
             if note:
                 draw_text(layout, note, letters(context), "INFO")
@@ -102,8 +146,45 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
         layout.operator("gen3d.vary", icon="MOD_ARRAY")
 
 
+class GEN3D_PT_arithmetic(Tab, Panel):  # noqa: N801
+    """What one shape has and another lacks, given to a third."""
+
+    bl_label = "A - B + C"
+    bl_parent_id = "GEN3D_PT_shape"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """See the class."""
+        layout, settings = split(self), settings_of(context)
+        column = layout.column(align=True)
+        for name in ("term_a", "term_b", "term_c"):
+            column.prop(settings, name)
+        layout.operator("gen3d.arithmetic", icon="ADD")
+
+
+class GEN3D_PT_classify(Tab, Panel):  # noqa: N801
+    """What a model takes the active mesh for."""
+
+    bl_label = "Class"
+    bl_parent_id = "GEN3D_PT_shape"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Context) -> None:
+        """See the class."""
+        layout, settings = split(self), settings_of(context)
+        draw_maker(layout, settings, "classifies")
+        layout.operator("gen3d.classify", icon="QUESTION")
+        found, obj = findings.classification(), context.active_object
+        if found is None or obj is None or obj.session_uid != found.uid:
+            return
+        column = layout.column(align=True)
+        for chance in found.chances[:CHANCES]:
+            column.progress(factor=chance.probability, text=f"{chance.name} {chance.probability:.0%}")
+        draw_text(layout, f"As {found.model} sees it", letters(context))
+
+
 class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
-    """The missing part of a mesh."""
+    """The missing part of a mesh, and what is behind what can be seen of it."""
 
     bl_label = "Complete"
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
@@ -111,11 +192,49 @@ class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
     def draw(self, context: Context) -> None:
         """See the class."""
         layout, settings = split(self), settings_of(context)
+        maker = draw_maker(layout, settings, *verbs.COMPLETES)
+        if maker and "guided" in maker.abilities:
+            layout.prop(settings, "guide", placeholder="May be empty")
         column = layout.column()
-        column.prop(settings, "keep")
         column.prop(settings, "completions")
-        layout.operator("gen3d.complete", icon="MOD_BOOLEAN")
+        column.prop(settings, "keep")
+        if settings.keep == "OUTSIDE":
+            layout.operator("gen3d.complete", text="Regenerate This Region", icon="FILE_REFRESH")
+        else:
+            layout.operator("gen3d.complete", icon="MOD_BOOLEAN")
+        layout.separator()
+        layout.row().prop(settings, "look", expand=True)
+        layout.operator("gen3d.complete_view", icon="VIEW_CAMERA")
+        layout.separator()
         layout.operator("gen3d.reconstruct", icon="MOD_REMESH")
+        draw_maker(layout, settings, "refines")
+        layout.operator("gen3d.refine", icon="MOD_SUBSURF")
+
+
+def draw_button(layout: UILayout, name: str, icon: Any) -> None:
+    """A button; the bar of what is under way takes its place, so that nothing jumps when a task begins or ends."""
+    place = layout.column(align=True)
+    place.scale_y = 1.5
+    for job in jobs.active():
+        row = place.row(align=True)
+        row.progress(factor=job.fraction, text=job.text)
+        row.operator("gen3d.cancel", text="", icon="X")
+    if not jobs.active():
+        place.operator(name, icon=icon)
+
+
+def draw_maker(layout: UILayout, settings: Any, *abilities: str) -> Card | None:
+    """Which model will do it, where the chosen one cannot, with a button to choose that one; None where none can."""
+    able = models.able(*abilities)
+    if not able:
+        layout.label(text="No model here can do this", icon="INFO")
+        return None
+    maker = next((card for card in able if card.id == settings.model), able[0])
+    if maker.id != settings.model:
+        row = layout.row(align=True)
+        row.label(text=f"By {models.short(maker)}", icon="INFO")
+        row.operator("gen3d.use_model", text="Choose").model = maker.id  # pyright: ignore
+    return maker
 
 
 def _draw_model(layout: UILayout, context: Context, settings: Any) -> None:
@@ -161,4 +280,13 @@ def settings_of(context: Context) -> Any:
     return context.scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]
 
 
-CLASSES = (GEN3D_PT_generate, GEN3D_PT_options, GEN3D_PT_shape, GEN3D_PT_complete)
+CLASSES = (
+    GEN3D_PT_generate,
+    GEN3D_PT_options,
+    GEN3D_PT_from_text,
+    GEN3D_PT_from_images,
+    GEN3D_PT_shape,
+    GEN3D_PT_arithmetic,
+    GEN3D_PT_classify,
+    GEN3D_PT_complete,
+)

@@ -19,10 +19,11 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
-from bpy.types import Collection, Context, PropertyGroup
+from bpy.types import Collection, Context, Image, Object, PropertyGroup
 
 from ..gen3d_core import runs
-from . import models, outliers, papers, slider
+from . import findings, models, outliers, papers, slider
+from .memory import FLAT
 
 MAX_SEED = 2**31 - 1
 
@@ -34,6 +35,10 @@ RESOLUTIONS = [
 KEPT = [
     ("REST", "What Is Left", "Delete the faces to be replaced; what is near the remaining ones is kept"),
     ("OUTSIDE", "Outside of a Box", "Select an object around the part to be replaced, then, too, the shape"),
+]
+VIEWS = [
+    ("VIEW", "This View", "As the 3D view shows it"),
+    ("CAMERA", "Camera", "As the scene's camera sees it"),
 ]
 SOURCES = [
     ("SELECTION", "Selection", "What is selected: each object is one asset, together with its children"),
@@ -89,6 +94,30 @@ def _set_model_index(settings: "Gen3DSettings", index: int) -> None:
     settings.model_id = models.listing()[index].id
 
 
+def category_items(settings: "Gen3DSettings", context: Context | None) -> list[Any]:
+    """The classes of the chosen model."""
+    return models.class_items(settings.model)
+
+
+def _category_index(settings: "Gen3DSettings") -> int:
+    names = [item[0] for item in models.class_items(settings.model)]
+    return names.index(settings.category_name) if settings.category_name in names else 0
+
+
+def _set_category_index(settings: "Gen3DSettings", index: int) -> None:
+    settings.category_name = models.class_items(settings.model)[index][0]
+
+
+def _is_mesh(settings: "Gen3DSettings", obj: Object) -> bool:
+    return obj.type == "MESH"
+
+
+class Gen3DPicture(PropertyGroup):
+    """One picture of the thing that a shape is to be made of."""
+
+    image: PointerProperty(name="Image", description="A picture of the thing, upright and whole", type=Image)
+
+
 class Gen3DSettings(PropertyGroup):
     """What the panel shows; the scene holds it."""
 
@@ -110,6 +139,23 @@ class Gen3DSettings(PropertyGroup):
         min=0,
         max=MAX_SEED,
     )
+    category_name: StringProperty(options={"HIDDEN"})
+    category: EnumProperty(
+        name="Class",
+        description="What kind of thing to make",
+        items=category_items,
+        get=_category_index,
+        set=_set_category_index,
+        options=set(),
+    )
+    text: StringProperty(name="Text", description="What the shape is, in a few words: a wide table with four thin legs")
+    pictures: CollectionProperty(type=Gen3DPicture)
+    look: EnumProperty(name="From", description="Where the shape is looked at from", items=VIEWS)
+    guide: StringProperty(name="Description", description="What the whole shape is, in a few words; may be empty")
+    term_a: PointerProperty(name="A", description="Shape that has something", type=Object, poll=_is_mesh)
+    term_b: PointerProperty(name="B", description="The same sort of shape without it", type=Object, poll=_is_mesh)
+    term_c: PointerProperty(name="C", description="Shape that is to get it", type=Object, poll=_is_mesh)
+    label: StringProperty(name="Label", description="What the selected assets are; empty takes their label away")
     resolution: EnumProperty(
         name="Resolution", description="Samples along each side of the shape", items=RESOLUTIONS, default="64"
     )
@@ -187,7 +233,8 @@ class Gen3DSettings(PropertyGroup):
 
 
 class Gen3DObject(PropertyGroup):
-    """The request that an object came from; ``task`` is empty where it did not come from us.
+    """The request that an object came from; ``task`` is empty where it did not come from us. And what any object is:
+    ``label`` as the artist says, ``guess`` as a model does.
 
     Latents are stored beside these as arrays of numbers: ``latent``, and for a slider its ends ``a`` and ``b``.
     """
@@ -231,6 +278,13 @@ class Gen3DObject(PropertyGroup):
     source: StringProperty(name="Source", description="The object that this was made from")
     boxed: BoolProperty()
     box: FloatVectorProperty(size=6)
+    category: StringProperty(name="Class")
+    text: StringProperty(name="Text", description="That described it")
+    pictures: StringProperty(name="Pictures", description="Names of the images that it was made of")
+    view: FloatVectorProperty(size=FLAT)
+    label: StringProperty(name="Label", description="What it is, by hand")
+    guess: StringProperty(name="Guess", description="What it is, as a model says")
+    probability: FloatProperty(name="Probability", description="Of the guess", min=0.0, max=1.0)
 
 
 class Gen3DMesh(PropertyGroup):
@@ -240,8 +294,8 @@ class Gen3DMesh(PropertyGroup):
     fingerprint: StringProperty()
 
 
-class Gen3DOutlier(PropertyGroup):
-    """One row of the list of outliers; its name is the object's."""
+class Gen3DRow(PropertyGroup):
+    """One row of a list of assets; its name is the object's."""
 
     uid: StringProperty()
 
@@ -253,11 +307,13 @@ class Gen3DWindow(PropertyGroup):
         name="Path", description="A folder of mesh files, a zip, or a single mesh file", subtype="FILE_PATH"
     )
     picture: EnumProperty(name="Picture", description="What is shown of a training", items=PICTURES)
-    ranked: CollectionProperty(type=Gen3DOutlier)
+    ranked: CollectionProperty(type=Gen3DRow)
     outlier: IntProperty(name="Outlier", description="Click to select it", default=-1, update=outliers.pick)
+    labelled: CollectionProperty(type=Gen3DRow)
+    guess: IntProperty(name="Label", description="Click to select it", default=-1, update=findings.pick)
 
 
-CLASSES = (Gen3DSettings, Gen3DObject, Gen3DMesh, Gen3DOutlier, Gen3DWindow)
+CLASSES = (Gen3DPicture, Gen3DSettings, Gen3DObject, Gen3DMesh, Gen3DRow, Gen3DWindow)
 
 
 def register() -> None:

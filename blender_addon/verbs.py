@@ -5,85 +5,80 @@ which it did; in the end it returns a function that makes the objects. Only that
 Between two steps the artist goes on working, so a verb keeps names and numbers of Blender's data, no references to it.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 
 import bpy
 from bpy.types import Object
 
 from ..gen3d_core.cards import Card
 from ..gen3d_core.errors import BadRequest, Unsupported
-from ..gen3d_core.protocol import Arrays, Event
-from . import assets, models, objects, slider
+from ..gen3d_core.protocol import Event
+from . import models, objects, slider, steps
 from .calls import Call
-from .memory import Latent, Memory, Quality, recall, require_ours, store_latent
-from .objects import Geometry, Surface
-
-
-@dataclass(frozen=True)
-class Step:
-    """One request of a verb.
-
-    Args:
-        task, model, options, arrays: see :class:`gen3d_core.protocol.Request`.
-        begin, end: the part of the verb's progress that it is.
-    """
-
-    task: str
-    model: str
-    options: Mapping[str, Any]
-    arrays: Arrays = field(default_factory=dict)
-    begin: float = 0.0
-    end: float = 1.0
-
+from .memory import Latent, Memory, Quality, recall, require_ours
+from .steps import Step
 
 Finish = Callable[[], list[Object]]
 Verb = Generator[Step, Call, Finish]
 
+#: Abilities of models that can do a thing, any of these.
+GENERATES = ("samples", "latents")
+TAKES_SHAPES = ("encodes", "fits")
+COMPLETES = ("completes", "fits")
+#: A text is a part of an object's name up to so many letters.
+NAME_LETTERS = 40
 
-def generate(model: str, seeds: Sequence[int], quality: Quality) -> Verb:
-    """New shapes, one per seed, in a row at the 3D cursor."""
+
+def generate(model: str, seeds: Sequence[int], quality: Quality, category: str = "") -> Verb:
+    """New shapes, one per seed, in a row at the 3D cursor; of a class of the model's where one is named."""
     card = models.find(model)
-    models.require(card, "generate shapes", "samples", "latents")
+    if category:
+        models.require(card, "draw shapes by class", "from_classes")
+        if category not in models.classes(card):
+            known = ", ".join(models.classes(card))
+            raise BadRequest(f"The model '{card.title}' knows no class '{category}'.", f"Choose one of these: {known}.")
+    else:
+        models.require(card, "generate shapes", *GENERATES)
     where = objects.target(bpy.context)
-    results = (yield Step("sample", str(card.folder), {"seeds": list(seeds), **quality.options()})).results
-    memory = remembered("sample", card, quality)
-    names = [f"{_short(card)} {result.values['seed']}" for result in results]
+    results = (yield steps.sample(card, seeds, category, quality)).results
+    memory = replace(remembered("sample", card, quality), category=category)
+    title = f"{models.short(card)} {category}".strip()
+    names = [f"{title} {result.values['seed']}" for result in results]
     return lambda: objects.in_row(where, results, memory, names)
 
 
-def interpolate(a: Object, b: Object, model: str, steps: int, quality: Quality) -> Verb:
-    """A slider between two objects, or with ``steps`` a row of shapes; an object without a latent is reconstructed."""
+def from_text(text: str, model: str, seeds: Sequence[int], quality: Quality) -> Verb:
+    """Shapes that a text describes, one per seed, in a row at the 3D cursor."""
+    text = " ".join(text.split())
+    if not text:
+        raise BadRequest("There is no text.", "Describe the shape in a few words, then try again.")
+    card = models.choose(model, "make shapes from a text", "from_text")
+    where = objects.target(bpy.context)
+    results = (yield steps.from_text(card, text, seeds, quality)).results
+    memory = replace(remembered("from_text", card, quality), text=text)
+    title = text[:NAME_LETTERS].strip().capitalize()
+    names = [f"{title} {result.values['seed']}" for result in results]
+    return lambda: objects.in_row(where, results, memory, names)
+
+
+def interpolate(a: Object, b: Object, model: str, count: int, quality: Quality) -> Verb:
+    """A slider between two objects, or with ``count`` a row of shapes; an object without a latent is reconstructed."""
     if a == b:
         raise BadRequest("An interpolation needs two different objects.", "Select two, then try again.")
-    card = models.find(model or _common_model(a, b))
+    card = models.find(model or _common_model(b, a))
     models.require(card, "interpolate", "latents")
-    where = objects.target(bpy.context)
-    names = (a.name, b.name)
-    ends = [_known_latent(obj, card) for obj in (a, b)]
-    surfaces = [objects.surface(obj) if end is None else None for obj, end in zip((a, b), ends, strict=True)]
-    if any(surfaces):
-        models.require(card, "take shapes that it did not make", "encodes", "fits")
-    for number, surface in enumerate(surfaces):
-        if surface is not None:
-            # The mesh is not shown: a coarse one will do.
-            options = {"fit": surface.fit, **Quality(32).options()}
-            step = Step("reconstruct", str(card.folder), options, surface.arrays, 0.4 * number, 0.4 * number + 0.4)
-            ends[number] = _latent((yield step).results, card)
-    first, second = ends
-    assert first is not None
-    assert second is not None
+    where, names = objects.target(bpy.context), (a.name, b.name)
+    first, second = yield from _latents((a, b), card, 0.8)
     memory = replace(remembered(slider.TASK, card, quality), a=first, b=second, t=0.5, source=", ".join(names))
-    arrays = {"a": first, "b": second}
-    if steps:
-        options = {"steps": steps, **quality.options()}
-        results = (yield Step("interpolate", str(card.folder), options, arrays, 0.8)).results
+    if count:
+        options = {"steps": count, **quality.options()}
+        step = Step("interpolate", str(card.folder), options, {"a": first, "b": second}, 0.8)
+        results = (yield step).results
         memory = replace(memory, task="decode", a=None, b=None)
         titles = [f"{names[0]} to {names[1]} {result.values['t']:.2f}" for result in results]
         return lambda: objects.in_row(where, results, memory, titles)
-    options = {"t": 0.5, "draft": False, **quality.options()}
-    results = (yield Step("decode", str(card.folder), options, arrays, 0.8)).results
+    results = (yield replace(steps.decode(card, first, second, 0.5, quality), begin=0.8)).results
 
     def finish() -> list[Object]:
         created = objects.in_row(where, results[:1], memory, [f"{names[0]} to {names[1]}"])
@@ -92,6 +87,21 @@ def interpolate(a: Object, b: Object, model: str, steps: int, quality: Quality) 
         return created
 
     return finish
+
+
+def arithmetic(a: Object, b: Object, c: Object, model: str, quality: Quality) -> Verb:
+    """The shape ``a - b + c``, at the 3D cursor: what makes ``a`` another than ``b``, given to ``c``.
+
+    An object without a latent is reconstructed.
+    """
+    card = models.find(model or _common_model(a, b, c))
+    models.require(card, "calculate with shapes", "latents")
+    where, title = objects.target(bpy.context), f"{a.name} - {b.name} + {c.name}"
+    first, second, third = yield from _latents((a, b, c), card, 0.9)
+    arrays = {"a": first, "b": second, "c": third}
+    results = (yield Step("arithmetic", str(card.folder), quality.options(), arrays, 0.9)).results
+    memory = replace(remembered("arithmetic", card, quality), source=title)
+    return lambda: objects.in_row(where, results, memory, [title])
 
 
 def vary(obj: Object, seeds: Sequence[int], amount: float, quality: Quality) -> Verb:
@@ -113,97 +123,58 @@ def vary(obj: Object, seeds: Sequence[int], amount: float, quality: Quality) -> 
 def reconstruct(obj: Object, model: str, quality: Quality) -> Verb:
     """An object as a model sees it, beside it; from then on it can be interpolated and varied."""
     card = models.find(model)
-    models.require(card, "reconstruct shapes", "encodes", "fits")
+    models.require(card, "reconstruct shapes", *TAKES_SHAPES)
     where, surface = objects.target(bpy.context), objects.surface(obj)
-    results = (yield _reconstruction(card, surface, quality)).results
+    results = (yield steps.reconstruction(card, surface, quality)).results
     memory = replace(remembered("reconstruct", card, quality), fitted=surface.fit, source=surface.name)
     return lambda: objects.beside(where, surface, results, memory, [f"{surface.name} reconstructed"])
 
 
-def complete(obj: Object, box: Object | None, model: str, seeds: Sequence[int], quality: Quality) -> Verb:
-    """Completions of an object, one per seed, beside it: of the inside of a box, else of what was deleted."""
-    card = models.find(model)
-    models.require(card, "complete shapes", "completes", "fits")
+def refine(obj: Object, model: str, quality: Quality) -> Verb:
+    """An object in twice the resolution, beside it."""
+    card = models.choose(model, "refine shapes", "refines")
+    where, surface = objects.target(bpy.context), objects.surface(obj)
+    results = (yield steps.refinement(card, surface, quality)).results
+    memory = replace(remembered("refine", card, quality), fitted=surface.fit, source=surface.name)
+    return lambda: objects.beside(where, surface, results, memory, [f"{surface.name} refined"])
+
+
+def complete(
+    obj: Object, box: Object | None, model: str, seeds: Sequence[int], quality: Quality, text: str = ""
+) -> Verb:
+    """Completions of an object, one per seed, beside it: of the inside of a box, else of what was deleted.
+
+    Args:
+        obj: to be completed.
+        box: around what is made anew.
+        model: id; empty for the best.
+        seeds: of the completions.
+        quality: of their meshes.
+        text: that describes the whole, for a model that listens; may be empty.
+    """
+    card = completer(model, text)
     if box == obj:
         raise BadRequest("The box cannot be the shape itself.", "Select another object around the part to be replaced.")
     where, surface = objects.target(bpy.context), objects.surface(obj)
     corners = surface.local_box(objects.world_box(box)) if box else None
-    results = (yield _completion(card, surface, corners, seeds, quality)).results
-    flat = tuple(corners[0] + corners[1]) if corners else (0.0,) * 6
-    memory = replace(
-        remembered("complete", card, quality), fitted=surface.fit, source=surface.name, boxed=bool(corners), box=flat
-    )
+    results = (yield steps.completion(card, surface, corners, text, seeds, quality)).results
+    memory = replace(remembered("complete", card, quality), fitted=surface.fit, source=surface.name, text=text)
+    if corners:
+        memory = replace(memory, boxed=True, box=tuple(corners[0] + corners[1]))
     names = [f"{surface.name} completed {result.values['seed']}" for result in results]
     return lambda: objects.beside(where, surface, results, memory, names)
 
 
-def regenerate(obj: Object) -> Verb:
-    """Makes an object's mesh again from what it remembers, in its present resolution; edits by hand are replaced."""
-    memory = require_ours(obj)
-    reason = objects.refusal(obj, replace_edits=True)
-    if reason:
-        raise BadRequest(f"The mesh of '{obj.name}' stays as it is. {reason}.", "Change that, then try again.")
-    uid, name = obj.session_uid, obj.name
-    surface: Surface | None = None
-    if memory.task in ("augment", "complete", "reconstruct"):
-        source = bpy.data.objects.get(memory.source)
-        if source is None:
-            raise BadRequest(
-                f"'{name}' was made from '{memory.source}', which is gone.", "Undo, or start from another."
-            )
-        surface = assets.surface(source) if memory.task == "augment" else objects.surface(source)
-    results = (yield _again(memory, surface)).results
+def completer(model: str, text: str) -> Card:
+    """A model that completes shapes, and listens to a text where there is one.
 
-    def finish() -> list[Object]:
-        found = objects.find(uid, name)
-        if found is None or not isinstance(found.data, bpy.types.Mesh):
-            raise BadRequest(f"'{name}' is gone, so its new mesh was dropped.", "Undo, then try again.")
-        shape = surface.returned(results[0]) if surface else Geometry.of(results[0])
-        objects.fill(found.data, shape)
-        store_latent(found, "latent", results[0].arrays.get("latent"))
-        slider.settle(found)
-        return [found]
-
-    return finish
-
-
-def _again(memory: Memory, surface: Surface | None) -> Step:
-    """The request that made an object."""
-    if surface and memory.task == "augment":
-        card = _same_version(memory) if memory.method == "model" else None
-        return augmentation(surface, card, memory.method, [memory.seed], memory.amount, memory.quality)
-    card, options = _same_version(memory), memory.quality.options()
-    if memory.task == slider.TASK and memory.a is not None and memory.b is not None:
-        arrays = {"a": memory.a, "b": memory.b}
-        return Step("decode", str(card.folder), {"t": memory.t, "draft": False, **options}, arrays)
-    if surface and memory.task == "reconstruct":
-        return _reconstruction(card, surface, memory.quality)
-    if surface:
-        corners = [list(memory.box[:3]), list(memory.box[3:])] if memory.boxed else None
-        return _completion(card, surface, corners, [memory.seed], memory.quality)
-    if memory.latent is not None:
-        arrays = {"a": memory.latent, "b": memory.latent}
-        return Step("decode", str(card.folder), {"t": 0.0, "draft": False, **options}, arrays)
-    return Step("sample", str(card.folder), {"seeds": [memory.seed], **options})
-
-
-def augmentation(
-    surface: Surface, card: Card | None, method: str, seeds: Sequence[int], amount: float, quality: Quality
-) -> Step:
-    """The request for variations of an asset; ``card`` is None where no model has a part in it."""
-    options = {"seeds": list(seeds), "amount": amount, "method": method, "fit": surface.fit, **quality.options()}
-    return Step("augment", str(card.folder) if card else "", options, surface.arrays)
-
-
-def _reconstruction(card: Card, surface: Surface, quality: Quality) -> Step:
-    return Step("reconstruct", str(card.folder), {"fit": surface.fit, **quality.options()}, surface.arrays)
-
-
-def _completion(
-    card: Card, surface: Surface, corners: list[list[float]] | None, seeds: Sequence[int], quality: Quality
-) -> Step:
-    options = {"seeds": list(seeds), "box": corners, "fit": surface.fit, **quality.options()}
-    return Step("complete", str(card.folder), options, surface.arrays)
+    Raises:
+        UnknownModel, Unsupported: see :func:`.models.choose`.
+    """
+    card = models.choose(model, "complete shapes", *(("guided",) if text and not model else COMPLETES))
+    if text:
+        models.require(card, "complete shapes as a text says", "guided")
+    return card
 
 
 def remembered(task: str, card: Card, quality: Quality) -> Memory:
@@ -218,30 +189,44 @@ def remembered(task: str, card: Card, quality: Quality) -> Memory:
     )
 
 
-def _short(card: Card) -> str:
-    """A model's title without what it says in brackets about how it was made."""
-    return card.title.partition(" (")[0]
-
-
-def _same_version(memory: Memory) -> Card:
-    card = models.find(memory.model)
-    if card.sha256 != memory.weights:
-        raise BadRequest(
-            f"The model '{card.title}' is another version than the one this shape was made with.",
-            "Restore that version, or generate a new shape.",
-        )
-    return card
-
-
-def _common_model(a: Object, b: Object) -> str:
-    """The model that made one of two objects, the second first; empty where neither is ours."""
-    return recall(b).model or recall(a).model
+def _common_model(*given: Object) -> str:
+    """The model that made the first of some objects that is ours; empty where none is."""
+    return next(filter(None, (recall(obj).model for obj in given)), "")
 
 
 def _known_latent(obj: Object, card: Card) -> Latent | None:
     """The latent that an object remembers of exactly this model."""
     memory = recall(obj)
     return memory.latent if (memory.model, memory.weights) == (card.id, card.sha256) else None
+
+
+def _latents(given: Sequence[Object], card: Card, end: float) -> Generator[Step, Call, list[Latent]]:
+    """A latent for each object: as it remembers, else by reconstructing it.
+
+    Args:
+        given: the objects.
+        card: of the model.
+        end: of this part of the verb's progress, which begins with 0.
+
+    Raises:
+        Unsupported: some remember none, and the model cannot reconstruct.
+    """
+    known = [_known_latent(obj, card) for obj in given]
+    surfaces = [objects.surface(obj) if latent is None else None for obj, latent in zip(given, known, strict=True)]
+    if any(surfaces):
+        models.require(card, "take shapes that it did not make", *TAKES_SHAPES)
+    found = []
+    for number, (latent, surface) in enumerate(zip(known, surfaces, strict=True)):
+        if surface is not None:
+            # The mesh is not shown: a coarse one will do.
+            part = end / len(given)
+            step = replace(
+                steps.reconstruction(card, surface, Quality(32)), begin=number * part, end=(number + 1) * part
+            )
+            latent = _latent((yield step).results, card)
+        assert latent is not None
+        found.append(latent)
+    return found
 
 
 def _latent(results: Sequence[Event], card: Card) -> Latent:

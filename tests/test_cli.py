@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODEL = "furniture-vae"
 COMMANDS = (
     *("list", "info", "sample", "interpolate", "vary", "complete", "reconstruct", "score", "augment"),
-    *("train", "evaluate", "serve", "bench"),
+    *("train", "evaluate", "serve", "bench", "text", "image", "classify", "label", "arithmetic", "refine"),
 )
 
 

@@ -1,4 +1,4 @@
-"""The worker's newer tasks, on the shipped voxel models: text, pictures, views, classes, labels, refining, cancelling."""
+"""The worker on the shipped voxel models: text, pictures, views, classes, labels, refining, cancelling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from gen3d_core.data import catalogue
 from gen3d_core.preview import Scene
 from gen3d_core.protocol import Event, Request
 from gen3d_core.representations.camera import towards_origin
-
 from tests.test_worker import Engine, collection, results
 
 SHAPENETS, DESCRIPTOR, AUTOSDF = "furniture-shapenets", "furniture-descriptor", "furniture-autosdf"
@@ -126,7 +125,9 @@ def test_the_rest_of_a_collection_is_labelled(engine: Engine) -> None:
     assets = [catalogue.make(c, seed).mesh() for seed in range(4) for c in ("airplane", "table")]
     arrays, counts = collection(*((a.vertices.astype(np.float32), a.faces.astype(np.int32)) for a in assets))
     given = ["plane", "desk", "plane", "desk", "", "", "", ""]
-    events = engine.ask("label", "furniture-gan3d", arrays, names=[str(i) for i in range(8)], **counts, fit=True, labels=given)
+    events = engine.ask(
+        "label", "furniture-gan3d", arrays, names=[str(i) for i in range(8)], **counts, fit=True, labels=given
+    )
     found = results(events)
     assert [event.values["index"] for event in found] == [4, 5, 6, 7]
     assert [event.values["label"] for event in found] == ["plane", "desk", "plane", "desk"]

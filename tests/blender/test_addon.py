@@ -12,6 +12,7 @@ import venv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -67,22 +68,28 @@ class Blender:
 
 
 @pytest.fixture(scope="session")
-def toy_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two models that give closed surfaces."""
+def toy() -> ModuleType:
+    """``toy.py``."""
     spec = importlib.util.spec_from_file_location("toy", HERE / "toy.py")
     assert spec
     assert spec.loader
-    toy = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(toy)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def toy_models(tmp_path_factory: pytest.TempPathFactory, toy: ModuleType) -> Path:
+    """A folder with three models that give closed surfaces."""
     folder = tmp_path_factory.mktemp("zoo")
     toy.make(folder, ("toy-blobs", "toy-copy"))
     return folder
 
 
 @pytest.fixture(scope="session")
-def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built zip."""
-    return build_addon.pack(tmp_path_factory.mktemp("dist"))
+def extension(tmp_path_factory: pytest.TempPathFactory, toy: ModuleType) -> Path:
+    """The built zip, with the system of one of the models."""
+    return toy.add_to(build_addon.pack(tmp_path_factory.mktemp("dist")))
 
 
 @pytest.fixture(scope="session", params=["current", "lts"])
@@ -104,7 +111,9 @@ def blender(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["generate.py", "blend.py", "shapes.py", "assets.py", "many.py"])
+@pytest.mark.parametrize(
+    "script", ["generate.py", "blend.py", "shapes.py", "given.py", "views.py", "told.py", "assets.py", "many.py"]
+)
 def test_script(blender: Blender, script: str) -> None:
     blender.run(script)
 

@@ -15,6 +15,8 @@ import build_addon
 
 #: Seconds that a training may take to begin or to end where others work on the machine, too.
 TRAINING = 900.0
+#: Places among the headers of closed panels.
+TEXT, PICTURES, SHAPE, COMPLETE = 1, 2, 3, 4
 #: Pixels from one closed panel inside another to the next.
 PANEL_PITCH = 27
 HERE = Path(__file__).resolve().parent
@@ -58,6 +60,12 @@ def until(window: Any, expression: str, seconds: float = 300.0) -> None:
     assert value is True, value
 
 
+def close_panels(window: Any) -> None:
+    """Closes the two panels that are open in a new file."""
+    window.click(*window.panel_headers()[0].center)
+    window.click(*window.panel_headers()[SHAPE].center)
+
+
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A window with the extension's tab open and an empty scene."""
@@ -65,9 +73,10 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if not blender:
         pytest.skip("There is no Blender with a window: set BLENDER, see tests/blender/window/README.md.")
     zoo, dist = tmp_path_factory.mktemp("zoo"), tmp_path_factory.mktemp("dist")
-    _load("gen3d_toy", HERE / "toy.py").make(zoo, ("toy-blobs", "toy-copy"))
+    toy = _load("gen3d_toy", HERE / "toy.py")
+    toy.make(zoo, ("toy-blobs", "toy-copy"))
     environment = {
-        "GEN3D_TEST_ZIP": str(build_addon.pack(dist)),
+        "GEN3D_TEST_ZIP": str(toy.add_to(build_addon.pack(dist))),
         "GEN3D_ZOO": str(zoo),
         "GEN3D_PYTHON": sys.executable,
     }
@@ -198,10 +207,8 @@ settings = bpy.context.scene.gen3d
 settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
 """)
     # Only the panel of assets is open: what is below it would be out of the picture.
-    headers = window.panel_headers()
-    window.click(*headers[-1].center)
-    for header in reversed(headers[:-2]):
-        window.click(*header.center)
+    close_panels(window)
+    window.click(*window.panel_headers()[-1].center)
     before = ask(window, "[[list(row) for row in obj.matrix_world] for obj in shapes]")
     window.click(*window.find_button("gen3d.train("))
     assert ask(window, "len(trainings.listing())") == 1
@@ -241,3 +248,57 @@ settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
     until(window, "outliers.latest()")
     assert ask(window, "len(outliers.latest().entries)") == 10
     window.screenshot(tmp_path / "outliers.png")
+
+
+@pytest.mark.slow
+def test_artist_describes_pictures_and_completes(window: Any, tmp_path: Path) -> None:
+    window.call("bpy.ops.wm.read_homefile(app_template='', use_empty=True)")
+    window.open_tab("Gen3D")
+    close_panels(window)
+
+    # From Text: greyed without words; those that are typed arrive, and the model that understands them does it.
+    window.click(*window.panel_headers()[TEXT].center)
+    window.click(*window.find_button("gen3d.from_text("))
+    assert ask(window, "len(jobs.active())") == 0
+    window.click(*window.find_button(".text"))
+    window.key("w i d e space t a b l e Return")
+    assert ask(window, "bpy.context.scene.gen3d.text") == "wide table"
+    window.click(*window.find_button("gen3d.from_text("))
+    until(window, "len(shapes) == 4")
+    assert ask(window, "[obj.gen3d.text for obj in shapes]") == ["wide table"] * 4
+    assert ask(window, "{obj.gen3d.model for obj in shapes}") == ["toy-able"]
+    assert ask(window, "bpy.context.scene.gen3d.model") == "toy-blobs"
+    window.screenshot(tmp_path / "from text.png")
+    window.click(*window.panel_headers()[TEXT].center)
+
+    # From Pictures: what is selected, as the view shows it, becomes a picture, and that a shape.
+    window.call(f"{MODULES}\nfor obj in shapes[1:]:\n    obj.select_set(False)\nbpy.context.scene.gen3d.count = 1")
+    window.click(*window.panel_headers()[PICTURES].center)
+    window.click(*window.find_button("gen3d.picture_of_view("))
+    size = ask(window, "list(bpy.context.scene.gen3d.pictures[0].image.size)")
+    assert max(size) == 256
+    assert ask(window, "sum(bpy.context.scene.gen3d.pictures[0].image.pixels[3::4])") > 0.2 * size[0] * size[1]
+    window.click(*window.find_button("gen3d.from_images("))
+    until(window, "len(shapes) == 5")
+    window.screenshot(tmp_path / "from pictures.png")
+    window.click(*window.panel_headers()[PICTURES].center)
+
+    # Complete from View, of what the view shows of the active shape; seen from elsewhere it is another one.
+    window.click(*window.panel_headers()[COMPLETE].center)
+    window.call(f"{MODULES}\nbpy.context.view_layer.objects.active = shapes[0]")
+    window.click(*window.find_button("gen3d.complete_view("))
+    until(window, "len(shapes) == 6")
+    window.screenshot(tmp_path / "from view.png")
+    made = "[obj for obj in shapes if obj.gen3d.task == 'complete_view']"
+    assert ask(window, f"[obj.gen3d.source for obj in {made}] == [shapes[0].name]")
+    view_3d = window.region("VIEW_3D", "WINDOW")
+    for number, key in enumerate(("KP_1", "KP_3"), 2):
+        window.move(view_3d.left + 200, view_3d.top + 300)
+        window.key(key)
+        window.call(f"{MODULES}\nbpy.context.view_layer.objects.active = shapes[0]\nbpy.ops.ed.undo_push(message='.')")
+        window.click(*window.find_button("gen3d.complete_view("))
+        until(window, f"len({made}) == {number}")
+    assert len({tuple(view) for view in ask(window, f"[list(obj.gen3d.view) for obj in {made}]")}) == 3
+    window.move(view_3d.left + 200, view_3d.top + 300)
+    window.key("ctrl+z")
+    assert ask(window, f"len({made})") == 2

@@ -1,7 +1,10 @@
-"""A model for tests of Blender's side: a voxel VAE that was never trained, but decodes to smooth closed blobs."""
+"""Models for tests of Blender's side: voxel VAEs that were never trained, but decode to smooth closed blobs."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,17 +15,54 @@ from gen3d_core import zoo
 from gen3d_core.run import Run
 from gen3d_core.systems.voxels.vae import VoxelVAE
 
-NAME = "toy-blobs"
+NAME, ABLE = "toy-blobs", "toy-able"
 #: How much of the cube a shape fills, on average, and how steep its surface is.
 FULL_SHARE = 0.12
 STEEPNESS = 4.0
+#: A system that can do everything, and its place in the engine.
+SYSTEM = Path(__file__).resolve().parent / "toy_system.py"
+PLACE = "gen3d_core.systems.voxels.toys"
+
+
+def add_to(archive: Path) -> Path:
+    """Puts the system into a built extension, where a system is found by being there; returns its path."""
+    with zipfile.ZipFile(archive, "a") as packed:
+        packed.write(SYSTEM, PLACE.replace(".", "/") + ".py")
+    return archive
 
 
 def make(folder: Path, names: Sequence[str] = (NAME,)) -> None:
-    """Writes the model into ``folder``, under each of the names."""
+    """Writes a voxel VAE into ``folder``, under each of the names, and behind them one that can do everything."""
+    for rank, name in enumerate(names):
+        _save(VoxelVAE, folder / name, rank - 9)
+    _save(_able(), folder / ABLE, len(names) - 9)
+
+
+def _save(kind: type[VoxelVAE], folder: Path, rank: int) -> None:
+    title = folder.name.replace("-", " ").title()
+    zoo.save(_blobs(kind), folder, title=title, licence="CC0-1.0", data="Nothing.", readme=f"# {title}\n", rank=rank)
+
+
+def _able() -> type[VoxelVAE]:
+    """The class, under the name by which the engine will find it."""
+    spec = importlib.util.spec_from_file_location(PLACE, SYSTEM)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[PLACE] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        # No other test is to find it.
+        del sys.modules[PLACE]
+    return module.Able
+
+
+def _blobs(kind: type[VoxelVAE]) -> VoxelVAE:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
-        system = VoxelVAE.from_config({"channels": [4, 8, 16, 16], "hidden": 32, "latent": 8}).eval()
+        system = kind.from_config({"channels": [4, 8, 16, 16], "hidden": 32, "latent": 8}).eval()
+        assert isinstance(system, VoxelVAE)
         layers = system.network.deconvolutions
         # Every upsampling is a linear interpolation of mixed channels, so the surface is smooth.
         line = torch.tensor([0.25, 0.75, 0.75, 0.25])
@@ -41,8 +81,4 @@ def make(folder: Path, names: Sequence[str] = (NAME,)) -> None:
         assert last.bias is not None
         last.weight.mul_(scale)
         last.bias.fill_(-scale * float(logits.sort().values[int(len(logits) * (1 - FULL_SHARE))]))
-    for rank, name in enumerate(names):
-        title = name.replace("-", " ").title()
-        zoo.save(
-            system, folder / name, title=title, licence="CC0-1.0", data="Nothing.", readme=f"# {title}\n", rank=rank - 9
-        )
+    return system

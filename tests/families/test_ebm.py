@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
-from gen3d_core.families.ebm import Draw, Energy, Langevin, State, contrastive_loss, still
+from gen3d_core.families.ebm import Draw, Energy, Langevin, State, contrastive_loss, denoising_loss, still
 
 PRECISION = torch.tensor([[2.0, 0.8], [0.8, 1.0]])
 CENTRE = torch.tensor([1.0, -0.5])
@@ -191,6 +191,21 @@ def test_the_loss_has_the_gradient_of_the_exact_likelihood() -> None:
         assert float(gradient[i]) == pytest.approx(
             (likelihood(theta + nudge) - likelihood(theta - nudge)) / (2 * h), abs=1e-7
         )
+
+
+def test_score_matching_finds_the_energy_of_noisy_data() -> None:
+    """Data of variance 4 and noise of variance 1 make the energy x^2 / 10, and leave the posterior variance 0.8."""
+    generator = torch.Generator().manual_seed(0)
+    data = 2 * torch.randn(40_000, 1, generator=generator)
+    noisy = data + torch.randn(40_000, 1, generator=generator)
+    precision = torch.tensor(1.0, requires_grad=True)
+    energy: Energy = lambda x: 0.5 * precision * x.square().sum(1)  # noqa: E731  # it closes over what is learned
+    for _ in range(30):
+        (gradient,) = torch.autograd.grad(denoising_loss(energy, noisy, data, 1.0), precision)
+        with torch.no_grad():
+            precision -= 0.05 * gradient
+    assert float(precision) == pytest.approx(0.2, abs=0.01)
+    assert float(denoising_loss(energy, noisy, data, 1.0)) == pytest.approx(0.8, abs=0.02)
 
 
 def test_learning_by_chains_finds_the_data() -> None:

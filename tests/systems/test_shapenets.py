@@ -19,7 +19,15 @@ from gen3d_core.system import Noise
 from gen3d_core.systems.voxels import shapenets
 from gen3d_core.systems.voxels.shapenets import ShapeNets
 
-TINY: dict[str, Any] = {"maps": [2, 3, 4], "hidden": 6, "memory": 8, "chains": 4, "burn_in": 3, "rounds": 3}
+TINY: dict[str, Any] = {
+    "maps": [2, 3, 4],
+    "hidden": 6,
+    "memory": 8,
+    "chains": 4,
+    "burn_in": 3,
+    "rounds": 3,
+    "particles": 2,
+}
 CPU = torch.device("cpu")
 ASSETS = [catalogue.make(category, seed) for seed in range(2) for category in ("chair", "table")]
 
@@ -183,7 +191,7 @@ def test_known_cells_never_change(size: int) -> None:
         evidence = system.prepare(chair, Run([0]))["voxels"][0]
         assert len(seen) == TINY["rounds"]
         for v in seen:
-            assert torch.equal(v[:, 0, known] > 0, evidence[known].expand(2, -1))
+            assert torch.equal(v[:, 0, known] > 0, evidence[known].expand(4, -1))
     # Chains are their seeds' own.
     assert not torch.equal(seen[0][0], seen[0][1])
     (alone,) = system.complete(chair, known, Run([2]))

@@ -26,16 +26,16 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ...data import phrasing
 from ...errors import BadRequest, Unsupported
 from ...families import autoregressive, vq
+from ...nn.codes import Autoencoder, Expert, ImageExpert, Prior, TextExpert
 from ...nn.conv3d import nearest, random_boxes
-from ...nn.patchwise import CodePredictor, CubeDecoder, CubeEncoder, cut, fourier
-from ...nn.text import TextEncoder
-from ...nn.transformer import Cache, Transformer
+from ...nn.patchwise import CubeDecoder, CubeEncoder, cut
+from ...nn.transformer import Transformer
 from ...representations import Voxels
 from ...run import Run
 from ...system import Asset, Batch, Loss, Noise, Stage, System
@@ -112,168 +112,6 @@ ORDERS = 4
 STEPS = 127
 
 
-class Autoencoder(nn.Module):
-    """Grids of distances, in units of the truncation, to codes and back."""
-
-    steps: Tensor
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.warm, self.beta = config.warm, config.beta
-        self.encoder = CubeEncoder(config.cube, config.encoder, config.size, config.attention)
-        self.decoder = CubeDecoder(config.cube, config.decoder, config.size, config.attention)
-        self.codebook = vq.Codebook(config.codes, config.size, config.decay)
-        self.register_buffer("steps", torch.tensor(0))
-
-    def encode(self, grids: Tensor) -> Tensor:
-        """Codes with shape (B, n^3), of grids (B, R, R, R)."""
-        return self.codebook.encode(self.encoder(grids)).flatten(1)
-
-    def decode(self, codes: Tensor, side: int) -> Tensor:
-        """Grids with shape (B, R, R, R), of codes (B, n^3)."""
-        return self.decoder(self.codebook.decode(codes).unflatten(1, (side, side, side)))
-
-    def forward(self, grids: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """A training step's grids, and the loss that holds codes and vectors together."""
-        z = self.encoder(grids)
-        flat = z.flatten(0, 3)
-        warm = int(self.steps) < self.warm
-        self.steps += 1
-        if warm and self.codebook.decay:
-            # Codes that are chosen before there is anything to tell apart stay badly spread.
-            return self.decoder(z), 0.0 * z.mean()
-        numbers = torch.rand(len(self.codebook.counts), generator=noise.generator).to(z.device)
-        with torch.no_grad():
-            # The leading process's vectors count where one must choose, so that all have the same codes.
-            leads = noise.share.start in (None, 0)
-            if int(self.steps) == self.warm + 1:
-                self.codebook.start(flat, numbers)
-                self._share(noise, leads)
-        codes = self.codebook.encode(flat)
-        quantised = self.codebook.decode(codes)
-        loss = self.beta * vq.commitment(flat, quantised)
-        if not self.codebook.decay:
-            loss = loss + vq.codebook_loss(flat, quantised)
-        passed = vq.straight_through(flat, quantised).reshape(z.shape)
-        self.codebook.follow(flat.detach(), codes, noise.total)
-        self.codebook.revive(flat.detach(), codes, numbers)
-        self._share(noise, leads)
-        return self.decoder(passed), loss
-
-    @torch.no_grad()
-    def _share(self, noise: Noise, leads: bool) -> None:
-        """Gives all processes the leading one's codes."""
-        if noise.whole is not None:
-            for value in (self.codebook.vectors, self.codebook.counts, self.codebook.sums):
-                value.copy_(noise.total(value * float(leads)))
-
-
-class Prior(nn.Module):
-    """Logits of each code from those before it, in an order that is told."""
-
-    projection: Tensor
-    places: Tensor
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        axis = (torch.arange(config.side) + 0.5) / config.side * 2 - 1
-        places = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), dim=-1).reshape(-1, 3)
-        # Before the first code is a place outside the grid.
-        self.register_buffer("places", torch.cat([places, torch.full((1, 3), -2.0)]), persistent=False)
-        self.register_buffer("projection", config.scale * torch.randn(3, config.frequencies))
-        self.start = nn.Parameter(torch.randn(1, config.size))
-        self.fuse = nn.Linear(config.size + 4 * config.frequencies, config.width)
-        self.transformer = Transformer(config.layers, config.width, config.heads, config.hidden, config.dropout)
-        self.head = nn.Linear(config.width, config.codes)
-
-    def forward(
-        self, vectors: Tensor, before: Tensor, order: Tensor, first: int = 0, cache: Cache | None = None
-    ) -> Tensor:
-        """Logits with shape (B, n, K).
-
-        Args:
-            vectors: of the codes, with shape (K, D).
-            before: the code before each, K before the first, with shape (B, n).
-            order: of all places, with shape (B, N).
-            first: number in the order of the first place that is asked for.
-            cache: remembers the places before that.
-        """
-        table = torch.cat([vectors.detach(), self.start])
-        outside = torch.full_like(order[:, :1], len(self.places) - 1)
-        route = torch.cat([outside, order], dim=1)
-        embedded = fourier(self.places, self.projection)
-        count = before.shape[1]
-        parts = [
-            functional.embedding(before, table),
-            embedded[route[:, first : first + count]],
-            # Without the place that is to be predicted, a random order has no answer.
-            embedded[route[:, first + 1 : first + count + 1]],
-        ]
-        return self.head(self.transformer(self.fuse(torch.cat(parts, dim=-1)), cache))
-
-
-class TextExpert(nn.Module):
-    """Logits of the code at each place, of a text."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        wide = config.width > 512
-        size = 1024 if wide else 64
-        self.encoder = TextEncoder(len(config.words), 512 if wide else 40, size)
-        self.predictor = CodePredictor(size, 128 if wide else 16, config.side, config.codes)
-
-    def forward(self, words: Tensor) -> Tensor:
-        """With shape (B, n^3, K), of words (B, T)."""
-        return self.predictor(self.encoder(words))
-
-
-class ImageExpert(nn.Module):
-    """Logits of the code at each place, of a picture."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        wide = config.width > 512
-        a, b, c = (64, 128, 256) if wide else (16, 32, 48)
-        size = 1024 if wide else 64
-        self.encoder = nn.Sequential(
-            nn.Conv2d(4, a, 4, 2, 1),
-            nn.GELU(),
-            nn.Conv2d(a, b, 4, 2, 1),
-            nn.GELU(),
-            nn.Conv2d(b, c, 4, 2, 1),
-            nn.GELU(),
-            nn.Flatten(),
-            nn.Linear(c * (PICTURE // 8) ** 2, size),
-            nn.GELU(),
-        )
-        self.predictor = CodePredictor(size, 128 if wide else 16, config.side, config.codes)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """With shape (B, n^3, K), of pictures (B, 4, S, S), RGBA in [0, 1]."""
-        # What is transparent has no colour.
-        colour, alpha = pictures[:, :3], pictures[:, 3:]
-        return self.predictor(self.encoder(torch.cat([colour * alpha, alpha], dim=1)))
-
-
-@dataclass(frozen=True)
-class Expert:
-    """What a text or pictures say.
-
-    Args:
-        told, untold: logits of the code at each place with them and without, each with shape (1, n^3, K).
-        weight: of this expert.
-    """
-
-    told: Tensor
-    untold: Tensor
-    weight: float
-
-    def gains(self, codes: Tensor) -> Tensor:
-        """Nats by which codes (B, n^3) are likelier with the text or the pictures than without; with shape (B,)."""
-        added = (self.told.log_softmax(-1) - self.untold.log_softmax(-1)).expand(len(codes), -1, -1)
-        return added.gather(2, codes[..., None])[..., 0].sum(1)
-
-
 class AutoSDF(System):
     """The autoencoder of cubes, the transformer over codes, and the experts that guide it."""
 
@@ -314,10 +152,18 @@ class AutoSDF(System):
         super().__init__()
         self.config = config
         self.resolution = config.side * config.cube
-        self.autoencoder = Autoencoder(config)
-        self.prior = Prior(config)
-        self.text_expert = TextExpert(config)
-        self.image_expert = ImageExpert(config) if config.views else None
+        self.autoencoder = Autoencoder(
+            CubeEncoder(config.cube, config.encoder, config.size, config.attention),
+            CubeDecoder(config.cube, config.decoder, config.size, config.attention),
+            vq.Codebook(config.codes, config.size, config.decay),
+            config.warm,
+            config.beta,
+        )
+        transformer = Transformer(config.layers, config.width, config.heads, config.hidden, config.dropout)
+        self.prior = Prior(config.side, config.codes, config.size, config.frequencies, config.scale, transformer)
+        wide = config.width > 512
+        self.text_expert = TextExpert(config.side, config.codes, len(config.words), wide)
+        self.image_expert = ImageExpert(config.side, config.codes, PICTURE, wide) if config.views else None
         # Whether texts, and pictures, were learnt from.
         self.register_buffer("learnt", torch.zeros(2, dtype=torch.bool))
 

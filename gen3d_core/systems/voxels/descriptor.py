@@ -10,17 +10,21 @@ recover data that were averaged over blocks of 2^3 cells. So the same walk draws
 cells clamped, and doubles their resolution with the mean of every block clamped. The energy says how unusual a shape
 is.
 
-Ours, for a training on a processor core: the network is warmed up by denoising score matching, which needs no chains and
-goes on beside them; the reference density has two peaks for each cell, one for empty and one for full; shapes carry a little Gaussian noise, or the density of binary grids would be
-too steep to walk on; a new chain starts from a Gaussian with the mean of the data and
-their covariance on a coarse grid, which is nearer to shapes than white noise; and between steps a persistent chain is
-kept as its occupancy, a bit a cell, which is what the trained model carries along to start from.
+Ours, for a training on a processor core:
+
+- The reference density has two peaks for each cell, empty and full, as the data have; the network is left to learn how
+  cells belong together. The data carry the noise of such a peak.
+- Denoising score matching warms the network up, and goes on beside the chains.
+- A new chain starts from a Gaussian with the mean of the data and their covariance on a coarse grid, which is nearer to
+  shapes than white noise. New shapes start there too.
+- Between steps a persistent chain is kept as its occupancy, a bit a cell: 4 KB each, in checkpoints and in the trained
+  model, so that a training goes on with its own chains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -66,8 +70,10 @@ class Config:
         average: exponential moving average of the weights, by decay; 0 for none.
         warm: steps of score matching before the first chain; 0 for none, as published.
         warm_rate: of Adam, for those.
-        anchor: weight of score matching beside the chains, which keeps them from being outrun; 0 for none, as published.
+        anchor: weight of score matching beside the chains; 0 for none, as published.
         walk: steps for a new shape.
+        temperature: of that walk, above 0: shapes are drawn from p^(1 / temperature). 1 is the model itself; the paper's own
+            programs complete and refine without noise.
         adjusted: accept or refuse each step of a shape's walk by the rule of Metropolis and Hastings.
     """
 
@@ -90,10 +96,11 @@ class Config:
     calm: float = 0.01
     rate: float = 5e-4
     average: float = 0.99
-    warm: int = 2500
+    warm: int = 4000
     warm_rate: float = 2e-3
     anchor: float = 1.0
     walk: int = 120
+    temperature: float = 0.1
     adjusted: bool = False
 
 
@@ -137,6 +144,7 @@ class Descriptor(System):
             "rate": 0.01,
             "average": 0.0,
             "warm": 0,
+            "temperature": 1.0,
             "anchor": 0.0,
         },
     }
@@ -178,7 +186,7 @@ class Descriptor(System):
             dataset=self._survey,
             finish=self._calibrate,
             cosine=True,
-            cost=0.2,
+            cost=0.15,
         )
         return [
             *([warming] if config.warm else []),
@@ -187,7 +195,7 @@ class Descriptor(System):
                 (self.network,),
                 self._contrast,
                 lambda network, parameters: torch.optim.Adam(parameters, lr=config.rate, betas=(0.5, 0.999)),
-                steps=500,
+                steps=300,
                 batch_size=12 if config.average else 20,
                 average={self.network: config.average} if config.average else {},
                 dataset=self._survey,
@@ -215,7 +223,7 @@ class Descriptor(System):
         yield self.network, self._matching(batch["voxels"].float(), noise)
 
     def _matching(self, full: Tensor, noise: Noise) -> Tensor:
-        """Denoising score matching, in nats: back from noise, from blur, and from regions where another shape begins."""
+        """Denoising score matching, in nats: back from noise, from blur, and from regions that another shape fills."""
         count = len(full)
         kind, amount = noise.rand(count, 2)[..., None, None, None].unbind(1)
         mean = functional.avg_pool3d(self.mean[None], RESOLUTION // COARSE)
@@ -306,8 +314,10 @@ class Descriptor(System):
         """U of grids (B, R, R, R), with shape (B,)."""
         return self._reference(x) - self.config.gain * self.network(x - self.mean)
 
-    def _dynamics(self, free: ebm.Projection, adjusted: bool = False) -> ebm.Langevin:
-        return ebm.Langevin(self._energy, self.config.step, adjusted, free, self.config.limit or float("inf"))
+    def _dynamics(self, free: ebm.Projection, adjusted: bool = False, temperature: float = 1.0) -> ebm.Langevin:
+        """The walk on p^(1 / temperature): as much drift, less noise."""
+        step, limit = self.config.step * temperature**0.5, self.config.limit or float("inf")
+        return ebm.Langevin(lambda x: self._energy(x) / temperature, step, adjusted, free, limit)
 
     def _fresh(self, z: Tensor, epsilon: Tensor) -> Tensor:
         """Starts of new chains (B, R, R, R), from standard normal (B, directions) and (B, R, R, R)."""
@@ -336,18 +346,18 @@ class Descriptor(System):
     def _walk(self, start: Tensor, free: ebm.Projection, run: Run, steps: int) -> Trace:
         """Walks with noise, and at last a little without: what is left of the noise would roughen the surface."""
         energies: list[Tensor] = []
-        dynamics = self._dynamics(free, self.config.adjusted)
-        quiet = ebm.still(start)
-        calm = self._dynamics(free)
+        temperature = self.config.temperature
+        dynamics = self._dynamics(free, self.config.adjusted, temperature)
+        calm, quiet = replace(dynamics, adjusted=False), ebm.still(start)
         state = dynamics.at(start)
         for step in run.track(range(steps)):
-            energies.append(state.energy)
+            energies.append(temperature * state.energy)
             if step % 5 == 0:
-                run.note(f"energy {float(state.energy[0]):.1f}")
+                run.note(f"energy {float(energies[-1][0]):.1f}")
             noisy = step < steps - min(self.config.steps // 2, steps // 2)
             state = dynamics.advance(state, run.randn, run.rand) if noisy else calm.advance(state, quiet, quiet)
         values = state.x.clamp(0, 1)
-        return Trace([Voxels(one) for one in values], torch.stack([*energies, state.energy]))
+        return Trace([Voxels(one) for one in values], torch.stack([*energies, temperature * state.energy]))
 
     # Abilities
 

@@ -1,0 +1,95 @@
+"""Making an object's mesh again from what the object remembers. See :mod:`.verbs`."""
+
+from dataclasses import dataclass
+
+import bpy
+from bpy.types import Object
+
+from ..gen3d_core.cards import Card
+from ..gen3d_core.errors import BadRequest
+from . import assets, images, models, objects, slider, steps, views
+from .memory import Memory, require_ours, store_latent
+from .objects import Geometry, Surface
+from .steps import Step
+from .verbs import Verb
+from .views import Camera
+
+#: Tasks that began with another object.
+FROM_ANOTHER = ("augment", "complete", "complete_view", "reconstruct", "refine")
+
+
+@dataclass(frozen=True)
+class _Way:
+    """The request that made an object, and the surface whose coordinates its result is in; None for the engine's."""
+
+    step: Step
+    surface: Surface | None = None
+
+
+def regenerate(obj: Object) -> Verb:
+    """Makes an object's mesh again from what it remembers, in its present resolution; edits by hand are replaced."""
+    memory = require_ours(obj)
+    reason = objects.refusal(obj, replace_edits=True)
+    if reason:
+        raise BadRequest(f"The mesh of '{obj.name}' stays as it is. {reason}.", "Change that, then try again.")
+    uid, name = obj.session_uid, obj.name
+    way = _from_another(name, memory) if memory.task in FROM_ANOTHER else _Way(_by_itself(name, memory))
+    results = (yield way.step).results
+
+    def finish() -> list[Object]:
+        found = objects.find(uid, name)
+        if found is None or not isinstance(found.data, bpy.types.Mesh):
+            raise BadRequest(f"'{name}' is gone, so its new mesh was dropped.", "Undo, then try again.")
+        shape = way.surface.returned(results[0]) if way.surface else Geometry.of(results[0])
+        objects.fill(found.data, shape)
+        store_latent(found, "latent", results[0].arrays.get("latent"))
+        slider.settle(found)
+        return [found]
+
+    return finish
+
+
+def _from_another(name: str, memory: Memory) -> _Way:
+    source = bpy.data.objects.get(memory.source)
+    if source is None:
+        raise BadRequest(f"'{name}' was made from '{memory.source}', which is gone.", "Undo, or start from another.")
+    if memory.task == "augment":
+        surface = assets.surface(source)
+        card = _same_version(memory) if memory.method == "model" else None
+        step = steps.augmentation(surface, card, memory.method, [memory.seed], memory.amount, memory.quality)
+        return _Way(step, surface)
+    card, surface = _same_version(memory), objects.surface(source)
+    if memory.task == "reconstruct":
+        return _Way(steps.reconstruction(card, surface, memory.quality), surface)
+    if memory.task == "refine":
+        return _Way(steps.refinement(card, surface, memory.quality), surface)
+    if memory.task == "complete_view":
+        seen = views.sight(surface, Camera.of(memory.view))
+        return _Way(steps.view_completion(card, seen, memory.text, [memory.seed], memory.quality), seen.surface)
+    corners = [list(memory.box[:3]), list(memory.box[3:])] if memory.boxed else None
+    return _Way(steps.completion(card, surface, corners, memory.text, [memory.seed], memory.quality), surface)
+
+
+def _by_itself(name: str, memory: Memory) -> Step:
+    card, quality = _same_version(memory), memory.quality
+    if memory.task == slider.TASK and memory.a is not None and memory.b is not None:
+        return steps.decode(card, memory.a, memory.b, memory.t, quality)
+    if memory.latent is not None:
+        return steps.decode(card, memory.latent, memory.latent, 0.0, quality)
+    if memory.task == "from_text":
+        return steps.from_text(card, memory.text, [memory.seed], quality)
+    if memory.task == "from_images":
+        if not memory.pictures:
+            raise BadRequest(f"'{name}' does not remember its pictures.", "Make it anew from the pictures.")
+        return steps.from_images(card, images.gather(images.named(memory.pictures)), [memory.seed], quality)
+    return steps.sample(card, [memory.seed], memory.category, quality)
+
+
+def _same_version(memory: Memory) -> Card:
+    card = models.find(memory.model)
+    if card.sha256 != memory.weights:
+        raise BadRequest(
+            f"The model '{card.title}' is another version than the one this shape was made with.",
+            "Restore that version, or generate a new shape.",
+        )
+    return card
