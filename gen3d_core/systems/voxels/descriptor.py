@@ -72,8 +72,8 @@ class Config:
         warm_rate: of Adam, for those.
         anchor: weight of score matching beside the chains; 0 for none, as published.
         walk: steps for a new shape.
-        temperature: of that walk, above 0: shapes are drawn from p^(1 / temperature). 1 is the model itself; the paper's own
-            programs complete and refine without noise.
+        temperature: of that walk, above 0: shapes are drawn from p^(1 / temperature), 1 being the model itself. The
+            paper's own programs complete and refine without noise at all.
         adjusted: accept or refuse each step of a shape's walk by the rule of Metropolis and Hastings.
     """
 
