@@ -7,8 +7,8 @@ them. With few examples a one-against-all ridge regression is as good as a suppo
 
 of centred features F (N, D) and answers Y, +1 for the own class and -1 for the others,
 
-and so have its answers to each example when that one is left out: by them the penalty is chosen, and how far its answers
-are to be trusted.
+and so have its answers to each example when that one is left out: by them the penalty is chosen, and how far its
+answers are to be trusted.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ Ours, for a training on a processor core:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -71,9 +71,8 @@ class Config:
         warm: steps of score matching before the first chain; 0 for none, as published.
         warm_rate: of Adam, for those.
         anchor: weight of score matching beside the chains; 0 for none, as published.
-        walk: steps for a new shape.
-        temperature: of that walk, above 0: shapes are drawn from p^(1 / temperature), 1 being the model itself. The
-            paper's own programs complete and refine without noise at all.
+        walk: steps from a new start to a shape.
+        onward: steps from where a persistent chain was.
         adjusted: accept or refuse each step of a shape's walk by the rule of Metropolis and Hastings.
     """
 
@@ -100,7 +99,7 @@ class Config:
     warm_rate: float = 2e-3
     anchor: float = 1.0
     walk: int = 120
-    temperature: float = 0.1
+    onward: int = 30
     adjusted: bool = False
 
 
@@ -144,7 +143,6 @@ class Descriptor(System):
             "rate": 0.01,
             "average": 0.0,
             "warm": 0,
-            "temperature": 1.0,
             "anchor": 0.0,
         },
     }
@@ -314,10 +312,8 @@ class Descriptor(System):
         """U of grids (B, R, R, R), with shape (B,)."""
         return self._reference(x) - self.config.gain * self.network(x - self.mean)
 
-    def _dynamics(self, free: ebm.Projection, adjusted: bool = False, temperature: float = 1.0) -> ebm.Langevin:
-        """The walk on p^(1 / temperature): as much drift, less noise."""
-        step, limit = self.config.step * temperature**0.5, self.config.limit or float("inf")
-        return ebm.Langevin(lambda x: self._energy(x) / temperature, step, adjusted, free, limit)
+    def _dynamics(self, free: ebm.Projection, adjusted: bool = False) -> ebm.Langevin:
+        return ebm.Langevin(self._energy, self.config.step, adjusted, free, self.config.limit or float("inf"))
 
     def _fresh(self, z: Tensor, epsilon: Tensor) -> Tensor:
         """Starts of new chains (B, R, R, R), from standard normal (B, directions) and (B, R, R, R)."""
@@ -344,20 +340,22 @@ class Descriptor(System):
         return (self.chains[slots][..., None] >> bits & 1).float().reshape(-1, *(RESOLUTION,) * 3)
 
     def _walk(self, start: Tensor, free: ebm.Projection, run: Run, steps: int) -> Trace:
-        """Walks with noise, and at last a little without: what is left of the noise would roughen the surface."""
+        """Walks over noisy shapes, then jumps to the mean of the shapes that each may be a noisy one of.
+
+        Saremi and Hyvarinen, *Neural Empirical Bayes*, 2019: with U of shapes with noise of variance v, that mean is
+        x - v dU/dx.
+        """
         energies: list[Tensor] = []
-        temperature = self.config.temperature
-        dynamics = self._dynamics(free, self.config.adjusted, temperature)
-        calm, quiet = replace(dynamics, adjusted=False), ebm.still(start)
+        dynamics = self._dynamics(free, self.config.adjusted)
         state = dynamics.at(start)
         for step in run.track(range(steps)):
-            energies.append(temperature * state.energy)
+            energies.append(state.energy)
             if step % 5 == 0:
-                run.note(f"energy {float(energies[-1][0]):.1f}")
-            noisy = step < steps - min(self.config.steps // 2, steps // 2)
-            state = dynamics.advance(state, run.randn, run.rand) if noisy else calm.advance(state, quiet, quiet)
-        values = state.x.clamp(0, 1)
-        return Trace([Voxels(one) for one in values], torch.stack([*energies, temperature * state.energy]))
+                run.note(f"energy {float(state.energy[0]):.1f}")
+            state = dynamics.advance(state, run.randn, run.rand)
+        jump = ebm.Langevin(self._energy, 2**0.5 * self.jitter, free=free).at(state.x).drift
+        values = (state.x - jump).clamp(0, 1)
+        return Trace([Voxels(one) for one in values], torch.stack([*energies, state.energy]))
 
     # Abilities
 
@@ -365,9 +363,18 @@ class Descriptor(System):
         return [shape.largest_component() for shape in self.trace(run).shapes]
 
     def trace(self, run: Run) -> Trace:
-        """Draws a shape per seed, and says how its energy went."""
-        z, epsilon = run.randn(self.config.directions), run.randn(*(RESOLUTION,) * 3)
-        return self._walk(self._fresh(z, epsilon), lambda change: change, run, self.config.walk)
+        """Draws a shape per seed, and says how its energy went.
+
+        As in the paper, shapes are where persistent chains are: each seed goes on with one of those that were kept, or
+        begins a new one where none was.
+        """
+        z, epsilon, chooser = run.randn(self.config.directions), run.randn(*(RESOLUTION,) * 3), run.rand()
+        kept = (self.chains < 255).any(1).nonzero()[:, 0]
+        if not len(kept):
+            return self._walk(self._fresh(z, epsilon), lambda change: change, run, self.config.walk)
+        chosen = kept[(chooser * len(kept)).long().clamp_max(len(kept) - 1)]
+        start = self._unpacked(chosen) + self.jitter * epsilon
+        return self._walk(start, lambda change: change, run, self.config.onward)
 
     def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Voxels]:
         """Walks with the given cells clamped."""
