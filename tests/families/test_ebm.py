@@ -204,8 +204,8 @@ def test_score_matching_finds_the_energy_of_noisy_data() -> None:
         (gradient,) = torch.autograd.grad(denoising_loss(energy, noisy, data, 1.0), precision)
         with torch.no_grad():
             precision -= 0.05 * gradient
-    assert float(precision) == pytest.approx(0.2, abs=0.01)
-    assert float(denoising_loss(energy, noisy, data, 1.0)) == pytest.approx(0.8, abs=0.02)
+    assert float(precision.detach()) == pytest.approx(0.2, abs=0.01)
+    assert float(denoising_loss(energy, noisy, data, 1.0).detach()) == pytest.approx(0.8, abs=0.02)
 
 
 def test_learning_by_chains_finds_the_data() -> None:
