@@ -90,8 +90,8 @@ class Config:
     scale: float = 3.0
     boxes: float = 0.3
     top: int = 30
-    guided_top: int = 10
-    text: float = 1.0
+    guided_top: int = 4
+    text: float = 2.0
     image: float = 1.0
     added: bool = True
     words: tuple[str, ...] = phrasing.WORDS
@@ -140,6 +140,7 @@ class AutoSDF(System):
             "frequencies": 128,
             "scale": 10.0,
             "boxes": 0.0,
+            "guided_top": 10,
             "text": 0.5,
             "image": 0.75,
             "added": False,
