@@ -107,6 +107,15 @@ class Run:
         finally:
             self._start, self._width = outer
 
+    def seeded(self, seed: int) -> Run:
+        """A run of one seed, with a generator of its own, whose progress fills the present span of this one."""
+
+        def on_progress(fraction: float) -> bool:
+            self.report(fraction)
+            return True
+
+        return Run([seed], self.device, on_progress, self.on_note)
+
     def each(self) -> Iterator[Run]:
         """One run per seed, in order, each filling its share of the progress, with fresh generators.
 

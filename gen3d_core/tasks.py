@@ -313,7 +313,7 @@ def augment(system: System, asset: Asset, amount: float, run: Run) -> Iterator[S
         raise _unsupported(system, "vary shapes")
     with run.span(0.0, 0.3):
         # Always by the same seed: the latent must not depend on which variations are asked for.
-        latent = encode(system, asset, _seeded(0, run))
+        latent = encode(system, asset, run.seeded(0))
     with run.span(0.3, 1.0):
         yield from vary(system, latent, amount, run)
 
@@ -344,16 +344,6 @@ def deform(mesh: Mesh, amount: float, run: Run) -> Iterator[Shape]:
         vertices = frame.outward(found.vertices)
         vertices[:, 2] += floor - vertices[:, 2].min()
         yield Shape(Mesh(vertices, found.faces), one.seeds[0])
-
-
-def _seeded(seed: int, run: Run) -> Run:
-    """A run of one seed whose progress is that of ``run``."""
-
-    def on_progress(fraction: float) -> bool:
-        run.report(fraction)
-        return True
-
-    return Run([seed], run.device, on_progress, run.on_note)
 
 
 def _decoded(system: HasLatents, latent: Tensor, run: Run, t: float | None = None) -> Shape:

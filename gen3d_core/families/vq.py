@@ -39,8 +39,10 @@ def nearest(z: Tensor, vectors: Tensor) -> Tensor:
         z: with shape (N, D).
         vectors: of the codes, with shape (K, D).
     """
-    # |z|^2 is the same for all codes.
-    return (vectors.pow(2).sum(1) - 2 * z @ vectors.T).argmin(1)
+    # In single precision under autocast too: rounded distances would choose wrong codes.
+    with torch.autocast(z.device.type, enabled=False):
+        # |z|^2 is the same for all codes.
+        return (vectors.pow(2).sum(1) - 2 * z.float() @ vectors.float().T).argmin(1)
 
 
 def straight_through(z: Tensor, quantised: Tensor) -> Tensor:

@@ -51,7 +51,8 @@ class Autoencoder(nn.Module):
 
     def forward(self, grids: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """A training step's grids, and the loss that holds codes and vectors together."""
-        z = self.encoder(grids)
+        # Codes and their running means are kept in single precision, whatever the networks compute in.
+        z = self.encoder(grids).float()
         flat = z.flatten(0, 3)
         warm = int(self.steps) < self.warm
         self.steps += 1

@@ -1,4 +1,4 @@
-"""Convolutions over voxel grids: halving, doubling, and grids of another size."""
+"""Convolutions over voxel grids: halving, doubling, grids of another size, and cells that are hidden."""
 
 from __future__ import annotations
 
@@ -52,3 +52,25 @@ def random_boxes(numbers: Tensor, resolution: int) -> Tensor:
     inside = inside | (cut >= 0.5)[..., None]
     x, y, z = inside.unbind(1)
     return (x[:, :, None, None] & y[:, None, :, None] & z[:, None, None, :])[:, None]
+
+
+def hidden_cells(x: Tensor, numbers: Tensor) -> Tensor:
+    """Cells that a system which learns to complete does not see, with shape (B, 1, R, R, R), bool.
+
+    In a third of the shapes a box, in a third all but a box, and else what full cells shade from one side: behind the
+    first full cell along an axis, from above or from a side, never from below.
+
+    Args:
+        x: occupancies, with shape (B, 1, R, R, R), 0 or 1.
+        numbers: uniform in [0, 1), with shape (B, 11).
+    """
+    boxes = random_boxes(numbers[:, :9], x.shape[-1])
+    above = (x.flip(4).cumsum(4).flip(4) - x) > 0
+    sides = [above]
+    for axis in (2, 3):
+        summed = x.cumsum(axis)
+        sides += [(summed - x) > 0, (summed.amax(axis, keepdim=True) - summed) > 0]
+    side = (numbers[:, 9] * len(sides)).long()
+    shaded = torch.stack(sides, dim=1)[torch.arange(len(x), device=x.device), side]
+    kind = numbers[:, 10, None, None, None, None]
+    return torch.where(kind < 1 / 3, boxes, torch.where(kind < 2 / 3, ~boxes, shaded))

@@ -18,6 +18,15 @@ def test_the_nearest_code_is_the_one_that_brute_force_finds() -> None:
     assert vq.nearest(z, vectors).tolist() == expected
 
 
+def test_autocast_does_not_choose_other_codes() -> None:
+    """Vectors far from the origin and near one another: in half precision all would be one."""
+    generator = torch.Generator().manual_seed(1)
+    vectors = 100 + torch.randn(32, 8, generator=generator)
+    z = vectors + 0.01 * torch.randn(32, 8, generator=generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(vq.nearest(z, vectors), torch.arange(32))
+
+
 def test_straight_through_has_the_value_of_one_and_the_gradient_of_the_other() -> None:
     z = drawn(5, 3).requires_grad_(True)
     quantised = drawn(5, 3, seed=1).requires_grad_(True)

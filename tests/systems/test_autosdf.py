@@ -65,7 +65,7 @@ def play(system: AutoSDF, name: str, data: dict[str, torch.Tensor], steps: int) 
 def fit() -> AutoSDF:
     system = build()
     data = training.prepare(system, SHAPES, Run([0]))
-    for name, steps in (("vq", 90), ("transformer", 60), ("text", 60)):
+    for name, steps in (("vq", 220), ("transformer", 100), ("text", 60)):
         play(system, name, data, steps)
     return system
 
@@ -160,6 +160,15 @@ def test_training_learns_grids_and_codes(fitted: AutoSDF) -> None:
     assert float(fitted.score(SHAPES[:4], Run([0])).mean()) < 0.7 * np.log(fitted.config.codes)
 
 
+def test_the_codes_learn_in_half_precision_too() -> None:
+    system = build(warm=1)
+    data = training.prepare(system, SHAPES[:4], Run([0]))
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = play(system, "vq", data, 8)
+    assert losses[-1] < losses[0]
+    assert system.autoencoder.codebook.vectors.dtype == torch.float32
+
+
 def test_scores_do_not_depend_on_who_is_scored_beside(fitted: AutoSDF) -> None:
     together = fitted.score(SHAPES[:3], Run([0]))
     alone = torch.cat([fitted.score([shape], Run([0])) for shape in SHAPES[:3]])
@@ -172,7 +181,7 @@ def test_what_was_never_seen_scores_higher_than_what_was(fitted: AutoSDF) -> Non
 
 
 def test_texts_lead_to_what_they_say(fitted: AutoSDF) -> None:
-    """Codes of the shapes that a text is about are likelier with it than without."""
+    """To codes of the shapes that a text is about it adds more than to those of others."""
     tables = [shape for shape in SHAPES if shape.category == "table"]
     chairs = [shape for shape in SHAPES if shape.category == "chair"]
     expert = fitted._told_by_text("a table", Run([0]))
@@ -180,7 +189,7 @@ def test_texts_lead_to_what_they_say(fitted: AutoSDF) -> None:
     def gained(shapes: list[catalogue.Shape]) -> float:
         return float(expert.gains(torch.stack([fitted.encode_codes(shape) for shape in shapes])).mean())
 
-    assert gained(tables) > 0 > gained(chairs)
+    assert gained(tables) > gained(chairs) + 1
     (first,) = fitted.from_text("a table", Run([1]))
     (second,) = fitted.from_text("a tall chair", Run([1]))
     assert not torch.equal(first.values, second.values)

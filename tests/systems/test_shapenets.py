@@ -16,7 +16,6 @@ from gen3d_core.errors import BadRequest
 from gen3d_core.families import rbm
 from gen3d_core.run import Cancelled, Run
 from gen3d_core.system import Noise
-from gen3d_core.systems.voxels import shapenets
 from gen3d_core.systems.voxels.shapenets import ShapeNets
 
 TINY: dict[str, Any] = {
@@ -232,21 +231,6 @@ def test_sampling_starts_at_random_or_at_states_of_shapes() -> None:
     drawn = plain.prior(Run(range(30))).round()
     assert {tuple(row.tolist()) for row in drawn} == {(0.0,) * 6, (1.0,) * 3 + (0.0,) * 3}
     assert len({tuple(row.tolist()) for row in fresh.prior(Run(range(30))).round()}) > 2
-
-
-def test_hidden_cells_are_boxes_or_in_the_shade() -> None:
-    x = torch.zeros(1, 1, 24, 24, 24)
-    x[0, 0, 5, 6, 7] = 1
-    numbers = torch.full((1, 11), 0.9)
-    behind = {0.0: (slice(5, 6), slice(6, 7), slice(0, 7)), 0.2: (slice(6, 24), slice(6, 7), slice(7, 8))}
-    for side, cells in behind.items():
-        numbers[0, 9] = side
-        wanted = torch.zeros(24, 24, 24, dtype=torch.bool)
-        wanted[cells] = True
-        assert torch.equal(shapenets._hidden_cells(x, numbers)[0, 0], wanted)
-    numbers[0, 10] = 0.1
-    hidden = shapenets._hidden_cells(x, numbers)[0, 0]
-    assert 0 < int(hidden.sum()) < 24**3
 
 
 def test_scores_of_the_training_shapes_are_standardised() -> None:

@@ -29,7 +29,7 @@ from torch.nn import functional
 
 from ...errors import BadRequest
 from ...families import rbm
-from ...nn.conv3d import nearest, random_boxes
+from ...nn.conv3d import hidden_cells, nearest
 from ...representations import Voxels
 from ...run import Run
 from ...system import Asset, Batch, Loss, Noise, Stage, System, lerp
@@ -254,7 +254,7 @@ class ShapeNets(System):
         x = batch["voxels"].float()
         seen = x
         if self.config.unseen:
-            hidden = _hidden_cells(x, noise.rand(len(x), 11)) & (noise.rand(len(x), 1, 1, 1, 1) < self.config.unseen)
+            hidden = hidden_cells(x, noise.rand(len(x), 11)) & (noise.rand(len(x), 1, 1, 1, 1) < self.config.unseen)
             seen = torch.where(hidden, (noise.rand(*x.shape) < 0.5).float(), x)
         p = self._up(seen)
         # Sampled states on the way down, and the gradient as though there were none: what lies on top is binary.
@@ -504,22 +504,3 @@ def _begin(layer: rbm.RBM, mean: Tensor, units: int | None = None) -> None:
     if units is not None:
         bias[units:] = p[units:].log()
     layer.visible_bias.copy_(bias)
-
-
-def _hidden_cells(x: Tensor, numbers: Tensor) -> Tensor:
-    """Cells (B, 1, R, R, R) that are hidden from the pass up: half of the times a box, else what full cells shade.
-
-    Args:
-        x: occupancies, with shape (B, 1, R, R, R).
-        numbers: uniform in [0, 1), with shape (B, 11).
-    """
-    boxes = random_boxes(numbers[:, :9], x.shape[-1])
-    # Seen along an axis, everything behind the first full cell; from five sides, never from below.
-    above = (x.flip(4).cumsum(4).flip(4) - x) > 0
-    sides = [above]
-    for axis in (2, 3):
-        summed = x.cumsum(axis)
-        sides += [(summed - x) > 0, (summed.amax(axis, keepdim=True) - summed) > 0]
-    side = (numbers[:, 9] * len(sides)).long()
-    shaded = torch.stack(sides, dim=1)[torch.arange(len(x), device=x.device), side]
-    return torch.where((numbers[:, 10] < 0.5)[:, None, None, None, None], boxes, shaded)

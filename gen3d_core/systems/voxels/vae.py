@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ...families import mixture, vae
-from ...nn.conv3d import nearest, random_boxes
+from ...nn.conv3d import hidden_cells, nearest
 from ...representations import Voxels
 from ...run import Run
 from ...system import Asset, Batch, Loss, Noise, Stage, System, lerp
@@ -87,7 +87,7 @@ class VoxelVAE(System):
     Config = Config
     output = Voxels
     presets: ClassVar = {
-        "small": {"unseen": 0.5},
+        "small": {"unseen": 0.6},
         "paper": {
             "channels": (8, 16, 32, 64),
             "strides": (1, 2, 1, 2),
@@ -147,9 +147,9 @@ class VoxelVAE(System):
         x = batch["voxels"].float()
         seen = x
         if self.config.unseen:
-            boxes = random_boxes(noise.rand(len(x), 9), RESOLUTION)
+            hidden = hidden_cells(x, noise.rand(len(x), 11))
             chosen = noise.rand(len(x), 1, 1, 1, 1) < self.config.unseen
-            seen = x.masked_fill(boxes & chosen, HIDDEN)
+            seen = x.masked_fill(hidden & chosen, HIDDEN)
         mean, log_variance = self.network.encode(seen)
         z = vae.reparametrise(mean, log_variance, noise.randn(len(x), self.config.latent))
         missed = vae.weighted_bernoulli(self.network.decode(z), x[:, 0], self.config.weight)
