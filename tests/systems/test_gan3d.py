@@ -112,6 +112,27 @@ def test_shapes_are_their_largest_component() -> None:
     assert bool(shape.occupied[2, 2, 2])
 
 
+def test_drawn_shapes_are_cut_to_be_as_full_as_the_data() -> None:
+    system, data = build().requires_grad_(False), batch()
+    last = next(layer for layer in reversed(list(system.generator.modules())) if isinstance(layer, nn.ConvTranspose3d))
+    assert last.bias is not None
+    last.weight *= 10
+    last.bias.fill_(-2.0)
+    system.eval()._measure(data, Run([0]))
+    cells = torch.stack([system._logits(system.prior(Run([i]))).sigmoid() >= system.threshold for i in range(256)])
+    assert 0.31 < float(system.threshold) < 0.89
+    assert float(cells.float().mean()) == pytest.approx(float(data["voxels"].float().mean()), rel=0.02)
+    fixed = build(threshold=0.1).eval().requires_grad_(False)
+    fixed._measure(data, Run([0]))
+    assert float(fixed.threshold) == pytest.approx(0.1)
+
+
+def test_weights_from_before_the_threshold_was_measured_can_be_loaded() -> None:
+    system = build(threshold=0.4)
+    state = {name: value for name, value in system.state_dict().items() if name != "threshold"}
+    build(threshold=0.4).load_state_dict(state)
+
+
 def test_features_are_pooled_activations_of_fixed_length() -> None:
     system = build().eval()
     features = system.features([catalogue.make("chair", 1), catalogue.make("table", 1)], Run([0, 1]))

@@ -13,7 +13,7 @@ from gen3d_core.data import catalogue
 from gen3d_core.families import vae
 from gen3d_core.run import Run
 from gen3d_core.system import Noise
-from gen3d_core.systems.voxels.vae import FULLER, RESOLUTION, VoxelVAE
+from gen3d_core.systems.voxels.vae import FULLER, HIDDEN, RESOLUTION, VoxelVAE
 
 TINY = {"channels": [2, 4, 4, 4], "hidden": 8, "latent": 3}
 
@@ -118,6 +118,35 @@ def test_completion_keeps_every_given_cell() -> None:
     (completed,) = system.complete(chair, known, Run([0]))
     assert torch.equal(completed.occupied[known], given[known])
     assert given[known].any()
+
+
+@pytest.mark.parametrize("unseen", [0.0, 0.5])
+def test_completion_searches_for_latents_that_explain_what_is_given(
+    unseen: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = build({**TINY, "unseen": unseen, "kl": 0.01})
+    for layer in system.network.outward.modules():  # an untrained decoder hardly heeds its latent
+        if isinstance(layer, nn.Linear):
+            layer.weight *= 10
+    chair = catalogue.make("chair", 3)
+    given = torch.as_tensor(chair.voxels(RESOLUTION)).float()
+    known = torch.zeros(RESOLUTION, RESOLUTION, RESOLUTION, dtype=torch.bool)
+    known[:, :, :16] = True
+
+    def missed(z: torch.Tensor) -> torch.Tensor:
+        logits = system.network.decode(z)[:, known]
+        return vae.weighted_bernoulli(logits, given[known].expand_as(logits), system.config.weight)
+
+    latents: list[torch.Tensor] = []
+    decode = system.decode
+    monkeypatch.setattr(system, "decode", lambda z, run: latents.append(z) or decode(z, run))
+    for seed in (1, 2, 1):
+        system.complete(chair, known, Run([seed]))
+    seen = torch.where(known, given, HIDDEN)[None, None]
+    for seed, z in zip((1, 2), latents, strict=False):
+        assert float(missed(z)) < float(missed(system._guesses(seen, Run([seed]))).min())
+    assert torch.equal(latents[0], latents[2])
+    assert not torch.equal(latents[0], latents[1])
 
 
 def statistics(system: VoxelVAE, chair: Any) -> list[float]:

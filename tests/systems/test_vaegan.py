@@ -12,9 +12,10 @@ from torch import nn
 from gen3d_core import training
 from gen3d_core.data import catalogue
 from gen3d_core.families import vae
+from gen3d_core.nn.norms import statistics_anew
 from gen3d_core.run import Run
 from gen3d_core.system import Noise
-from gen3d_core.systems.voxels.vaegan import CUTS, VAEGAN, Encoder, _statistics_anew
+from gen3d_core.systems.voxels.vaegan import CUTS, VAEGAN, Encoder
 
 TINY: dict[str, Any] = {
     "size": 16,
@@ -194,7 +195,7 @@ def test_batch_statistics_are_measured_anew() -> None:
     generator = torch.Generator().manual_seed(0)
     batches = [torch.randn(4, 2, 3, 3, generator=generator) + i for i in range(5)]
     norm.running_mean.fill_(100)  # type: ignore[union-attr]
-    with _statistics_anew(nn.Sequential(norm)):
+    with statistics_anew(nn.Sequential(norm)):
         for batch in batches:
             norm(batch)
     wanted = torch.stack([batch.mean((0, 2, 3)) for batch in batches]).mean(0)

@@ -8,6 +8,9 @@ it play the original game
 
 and, because the discriminator learns faster, it is updated only while it classifies less than 80 % of the last batch
 correctly. Its features describe shapes for classification.
+
+Ours, and off in the preset ``paper``: where the probabilities are cut is measured after the training, so that drawn
+shapes are as full as the data.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...families import gan
 from ...nn.conv3d import nearest
+from ...nn.norms import statistics_anew
 from ...nn.voxelnets import Discriminator, Generator
 from ...representations import Voxels
 from ...run import Run
@@ -40,7 +44,7 @@ class Config:
         noise: deviation of Gaussian noise on all grids the discriminator sees: hard zeros and ones would give real
             shapes away.
         smooth: the discriminator's target for real shapes.
-        threshold: where the probabilities are cut.
+        threshold: where the probabilities are cut; 0 measures it.
     """
 
     generator: tuple[int, ...] = (64, 48, 24)
@@ -50,7 +54,11 @@ class Config:
     rule: float = 0.8
     noise: float = 0.1
     smooth: float = 0.9
-    threshold: float = 0.5
+    threshold: float = 0.0
+
+
+#: Shapes that are drawn to measure where to cut, and between which bounds.
+MEASURED, CUTS = 256, (0.3, 0.9)
 
 
 class GAN3D(System):
@@ -71,9 +79,13 @@ class GAN3D(System):
         },
     }
 
+    threshold: Tensor
+
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        self.register_buffer("threshold", torch.tensor(config.threshold or 0.5))
+        self.register_load_state_dict_pre_hook(_unmeasured)
         self.resolution = 4 * 2 ** len(config.generator)
         self.generator = Generator(config.latent, config.generator)
         self.discriminator = Discriminator(config.discriminator)
@@ -96,6 +108,7 @@ class GAN3D(System):
                 steps=8000,
                 batch_size=16,
                 average={self.generator: 0.998},
+                finish=self._measure,
             )
         ]
 
@@ -118,6 +131,20 @@ class GAN3D(System):
     def _noisy(self, voxels: Tensor, noise: Noise) -> Tensor:
         return voxels + self.config.noise * noise.randn(*voxels.shape) if self.config.noise else voxels
 
+    @torch.no_grad()
+    def _measure(self, data: Batch, run: Run) -> None:
+        """Measures the batch statistics of the averaged weights, and where to cut."""
+        z = self.prior(Run(range(MEASURED), self.device))
+        with statistics_anew(self.generator):
+            for part in z.split(64):
+                self._logits(part)
+        if self.config.threshold:
+            return
+        wanted = float(torch.stack([part.float().mean() for part in data["voxels"][:1024]]).mean())
+        p = torch.cat([self._logits(part).sigmoid().flatten() for part in z.split(32)])
+        rank = min(round(len(p) * (1 - wanted)), len(p) - 1)
+        self.threshold.fill_(min(max(float(p.sort().values[rank]), CUTS[0]), CUTS[1]))
+
     # Abilities
 
     def prior(self, run: Run) -> Tensor:
@@ -127,7 +154,7 @@ class GAN3D(System):
         with torch.no_grad():
             grids = self._logits(z).sigmoid()[:, 0]
         # As the paper shows its shapes: the largest connected component alone.
-        return [Voxels(p, self.config.threshold).largest_component() for p in grids]
+        return [Voxels(p, float(self.threshold)).largest_component() for p in grids]
 
     def mix(self, a: Tensor, b: Tensor, t: float) -> Tensor:
         return lerp(a, b, t)
@@ -163,3 +190,8 @@ class GAN3D(System):
 
     def restrict(self, z: Tensor) -> Tensor:
         return z.clamp(0, 1)
+
+
+def _unmeasured(module: nn.Module, state: dict[str, Tensor], prefix: str, *rest: object) -> None:
+    """Weights from before the threshold was measured keep the configuration's."""
+    state.setdefault(prefix + "threshold", module.get_buffer("threshold"))

@@ -22,7 +22,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ...families import mixture, vae
+from ...families import inversion, mixture, vae
 from ...nn.conv3d import hidden_cells, nearest
 from ...representations import Voxels
 from ...run import Run
@@ -58,8 +58,8 @@ class Config:
 
 
 RESOLUTION = 32
-#: Rounds of decoding, putting back what is given, and encoding; and the draws that they choose their start from.
-ROUNDS, STARTS = 4, 16
+#: Latents of which a completion's search starts at the best, its steps, and their size.
+STARTS, SEARCH, RATE = 16, 30, 0.07
 #: A hidden cell, as the encoder sees it: after the scaling to {-1, 2} it is 0.
 HIDDEN = 1 / 3
 #: Full cells of drawn shapes, for each one of the data.
@@ -210,31 +210,53 @@ class VoxelVAE(System):
         return torch.stack([torch.as_tensor(a.voxels(RESOLUTION)) for a in assets]).to(self.device).float()[:, None]
 
     def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Voxels]:
-        """Alternates decoding, putting back what is given, and encoding; each seed draws its own posterior samples."""
+        """Latent search from what the encoder makes of the given part, then clamped re-encoding where it fits better.
+
+        Each seed draws from the posterior of z given the known cells by a search with a prior of its own,
+
+            z = argmin_z (nats that the decoder misses of the known cells + kl |z - e|^2 / 2),   e ~ N(0, I)
+
+        which is exact for linear decoders (Bardsley, Solonen, Haario and Laine, *Randomize-Then-Optimize*, 2014).
+        """
         given = self._voxels([partial])
         mask = nearest(known.to(self.device), RESOLUTION)[None, None]
-        cut = float(self.threshold)
+        wanted = given[0, 0][mask[0, 0]]
+
+        def missed(z: Tensor) -> Tensor:
+            logits = self.network.decode(z)[:, mask[0, 0]]
+            return vae.weighted_bernoulli(logits, wanted.expand_as(logits), self.config.weight)
+
         with torch.no_grad():
-            # Each seed draws its own start: from the posterior of what is seen, if the encoder has learnt to complete,
-            # else from the prior. Of several the one that agrees best with what is given: no round leads back from
-            # another kind of shape.
-            first = Run([(run.seeds[0] * STARTS + i) % 2**63 for i in range(STARTS)], self.device)
-            if self.config.unseen:
-                mean, log_variance = self.network.encode(torch.where(mask, given, HIDDEN))
-                z = vae.reparametrise(mean, log_variance, first.randn(self.config.latent))
-            else:
-                z = self.prior(first)
-            drawn = self.network.decode(z)
-            wanted = given[0, 0][mask[0, 0]].expand(STARTS, -1)
-            missed = vae.weighted_bernoulli(drawn[:, mask[0, 0]], wanted, self.config.weight)
-            p = drawn[missed.argmin()].sigmoid()[None, None]
-            for i in run.track(range(ROUNDS)):
-                x = torch.where(mask, given, (p >= cut).float())
-                mean, log_variance = self.network.encode(x)
-                warmth = 1 - (i + 1) / ROUNDS
-                z = vae.reparametrise(mean, log_variance, warmth * run.randn(self.config.latent))
-                p = self.network.decode(z).sigmoid()[:, None]
-        return [Voxels(one, cut).keep(partial, mask[0, 0]) for one in p[:, 0]]
+            z = self._guesses(torch.where(mask, given, HIDDEN), run)
+            z = z[missed(z).argmin()][None]
+        centre = run.randn(self.config.latent)
+        found = inversion.search(
+            z,
+            lambda z: missed(z) + 0.5 * self.config.kl * (z - centre).square().sum(1),
+            lambda z: torch.zeros_like(z[:, 0]),
+            self.restrict,
+            run,
+            steps=SEARCH,
+            rate=RATE,
+        )
+        with torch.no_grad():
+            p = self.network.decode(found).sigmoid()[:, None]
+            again = self.network.encode(torch.where(mask, given, (p >= self.threshold).float()))[0]
+            both = torch.cat([found, again])
+            best = both[missed(both).argmin()][None]
+        return [shape.keep(partial, mask[0, 0]) for shape in self.decode(best, run)]
+
+    def _guesses(self, seen: Tensor, run: Run) -> Tensor:
+        """Latents to start a search from, with shape (STARTS, L): of what is seen, if the encoder has learnt that.
+
+        Args:
+            seen: occupancy with hidden cells, with shape (1, 1, R, R, R).
+        """
+        first = Run([(run.seeds[0] * STARTS + i) % 2**63 for i in range(STARTS)], self.device)
+        if not self.config.unseen:
+            return self.prior(first)
+        mean, log_variance = self.network.encode(seen)
+        return vae.reparametrise(mean, log_variance, first.randn(self.config.latent))
 
     def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
         """How many deviations a shape lies above the training shapes, the mean over :meth:`_oddities`.

@@ -18,7 +18,6 @@ of z costs 1.5 nats of the shape. Several pictures of one object give the mean o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -29,6 +28,7 @@ from torch import Tensor, nn
 from ...data import pictures
 from ...families import gan, mixture, vae
 from ...nn.conv3d import nearest
+from ...nn.norms import statistics_anew
 from ...nn.pictures import before_paper, disturbed
 from ...nn.voxelnets import Discriminator, Generator
 from ...representations import Voxels
@@ -149,7 +149,7 @@ class VAEGAN(System):
 
     def stages(self) -> list[Stage]:
         players: tuple[nn.Module, ...] = (self.encoder, self.generator, self.discriminator)
-        rates = dict(zip(players, self.config.rates, strict=True))
+        rates: dict[nn.Module, float] = dict(zip(players, self.config.rates, strict=True))
         return [
             Stage(
                 "vaegan",
@@ -219,7 +219,7 @@ class VAEGAN(System):
         voxels = data["voxels"][chosen, 0].repeat(count, 1, 1, 1)
         rows = torch.arange(len(views))
         parts = [part for part in rows.split(64) if len(part) > 1]
-        with run.span(0.0, 0.5), _statistics_anew(self.encoder), _statistics_anew(self.generator):
+        with run.span(0.0, 0.5), statistics_anew(self.encoder), statistics_anew(self.generator):
             for part in run.track(parts):
                 mean, log_variance = self.encoder(self._of_bytes(views[part]))
                 epsilon = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)).to(self.device)
@@ -322,23 +322,6 @@ class VAEGAN(System):
 def _overlap(a: Tensor, b: Tensor) -> Tensor:
     """Intersection over union of grids (B, R, R, R), bool, with shape (B,)."""
     return (a & b).flatten(1).sum(1) / (a | b).flatten(1).sum(1).clamp_min(1)
-
-
-@contextmanager
-def _statistics_anew(network: nn.Module) -> Iterator[None]:
-    """Inside, batch normalisations forget their statistics and average those of all batches that pass."""
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm3d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None
-        norm.train()
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
-            norm.eval()
 
 
 class Encoder(nn.Module):
