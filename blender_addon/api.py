@@ -201,7 +201,7 @@ def complete_view(
     camera = camera or (scene.camera if scene else None)
     if camera is None:
         raise BadRequest("The scene has no camera.", "Add one, or name another.")
-    seen = views.through_camera(camera, objects.world_box(obj), views.DEPTH_RAYS)
+    seen = views.through_camera(camera, views.room(objects.world_box(obj)), views.DEPTH_RAYS)
     quality = Quality(resolution, faces, debris)
     return jobs.run(seen_verbs.complete_view(obj, seen, model or _completer(obj, text), seeds, quality, text))
 

@@ -163,7 +163,7 @@ class GEN3D_PT_labels(Tab, Panel):  # noqa: N801
         if obj and asset_verbs.label_of(obj):
             draw_text(layout, f"{obj.name}: {asset_verbs.label_of(obj)}", width)
         _draw_judge(layout, context, settings)
-        draw_maker(layout, settings, "features")
+        draw_maker(layout, context, "features")
         draw_button(layout, "gen3d.label", "BOOKMARKS")
         found = findings.labelling()
         if found is None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import bpy
+import numpy as np
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, IntProperty, StringProperty
 from bpy.types import Context, Event, Image, Object, Operator, OperatorFileListElement
+from numpy.typing import NDArray
 
 from ..gen3d_core.errors import BadRequest, Gen3DError
 from . import assets, images, objects, seen_verbs, verbs, views
@@ -121,7 +123,8 @@ class GEN3D_OT_picture_of_view(Operator):  # noqa: N801
             given = assets.selected(context)
             if not given:
                 raise BadRequest("Nothing is selected.", "Select what the picture is to show.")
-            camera = _camera(context, self.view, given, views.PICTURE_PIXELS)
+            boxes = [objects.world_box(obj) for top in given for obj in (top, *top.children_recursive)]
+            camera = _camera(context, self.view, objects.around(boxes), views.PICTURE_PIXELS)
             _settings(context).pictures.add().image = seen_verbs.show(given, camera)
         except Gen3DError as error:
             return failed(self, error)
@@ -182,7 +185,7 @@ class GEN3D_OT_complete_view(Verb, Operator):  # noqa: N801
     def verb(self, context: Context) -> verbs.Verb:
         """See the base class."""
         obj = active(context)
-        camera = _camera(context, self.view, [obj], views.DEPTH_RAYS)
+        camera = _camera(context, self.view, views.room(objects.world_box(obj)), views.DEPTH_RAYS)
         seeds = range(self.seed, self.seed + self.count)
         return seen_verbs.complete_view(obj, camera, self.model, seeds, self.quality(), self.text)
 
@@ -260,9 +263,8 @@ def _scene_camera(context: Context) -> Object | None:
     return context.scene.camera if context.scene else None
 
 
-def _camera(context: Context, view: str, given: list[Object], pixels: int) -> Camera:
-    """Where some things are looked at from."""
-    box = objects.around([objects.world_box(obj) for top in given for obj in (top, *top.children_recursive)])
+def _camera(context: Context, view: str, box: NDArray[np.floating], pixels: int) -> Camera:
+    """Where a box of the world, with shape (2, 3), is looked at from."""
     if view == "VIEW":
         return views.through_view(context, box, pixels)
     camera = _scene_camera(context)

@@ -119,11 +119,6 @@ class Surface:
         return {"vertices": self.vertices, "faces": self.faces}
 
     @property
-    def width(self) -> float:
-        """Along the world's x axis."""
-        return float(np.ptp(self.box[:, 0]))
-
-    @property
     def box(self) -> NDArray[np.float32]:
         """The bounding box in the world, with shape (2, 3)."""
         world = transformed(self.vertices, self.frame if self.fit else self.matrix)
@@ -315,23 +310,36 @@ def beside(
 ) -> list[Object]:
     """New objects with the source's transform, moved aside along the world's x axis.
 
-    Places where a generated shape stands already are passed over.
+    Places where a generated shape stands already are passed over. A shape of the model may be wider than the source:
+    what keeps all of them apart is the pitch of the widest.
     """
     scene = _scene(where)
     shapes = [source.returned(result) for result in results]
-    pitch, start = PITCH * source.width, source.matrix.translation
-    standing = [obj.matrix_world.translation.copy() for obj in scene.objects if task_of(obj)]
+    moved = [transformed(shape.vertices, source.matrix) for shape in shapes]
+    boxes = [np.stack([points.min(0), points.max(0)]) for points in moved]
+    pitch = PITCH * float(np.ptp(around([source.box, *boxes])[:, 0]))
+    standing = [world_box(obj) for obj in scene.objects if task_of(obj)]
     created = []
     number = 0
-    for result, shape, name in zip(results, shapes, names, strict=True):
+    for result, shape, box, name in zip(results, shapes, boxes, names, strict=True):
         number += 1
-        while any((start + Vector((number * pitch, 0.0, 0.0)) - other).length < pitch / 2 for other in standing):
+        while any(_meet(transformed(box, _aside(number * pitch)), other) for other in standing):
             number += 1
         obj = _create(shape, memory.of(result), name)
-        obj.matrix_world = Matrix.Translation((number * pitch, 0.0, 0.0)) @ source.matrix
+        obj.matrix_world = _aside(number * pitch) @ source.matrix
         created.append(obj)
     _show(where, scene, created)
     return created
+
+
+def _aside(distance: float) -> Matrix:
+    """A move along the world's x axis."""
+    return Matrix.Translation((distance, 0.0, 0.0))
+
+
+def _meet(a: NDArray[np.floating], b: NDArray[np.floating]) -> bool:
+    """Whether two boxes (2, 3) have a place in common."""
+    return bool((a[0] < b[1]).all() and (b[0] < a[1]).all())
 
 
 @dataclass(frozen=True)

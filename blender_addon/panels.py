@@ -3,8 +3,10 @@
 # The stubs know sets of literals only.
 # pyright: reportIncompatibleVariableOverride=false
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import bpy
 from bpy.types import Context, Panel, UILayout
 
 from ..gen3d_core.cards import Card
@@ -14,6 +16,8 @@ from .text import draw_text, letters
 
 #: So many classes are shown.
 CHANCES = 5
+#: Of a row, what the name of a model takes beside a button.
+MAKER_SHARE = 0.75
 
 
 class Tab:
@@ -40,11 +44,7 @@ class GEN3D_PT_generate(Tab, Panel):  # noqa: N801 - Blender's rule for names
             layout.operator("gen3d.open_preferences", icon="PREFERENCES")
             return
         _draw_model(layout, context, settings)
-        column = layout.column(align=True)
-        column.prop(settings, "count")
-        row = column.row(align=True)
-        row.prop(settings, "seed")
-        row.operator("gen3d.new_seed", text="", icon="FILE_REFRESH")
+        draw_count(layout, settings, "count")
         layout.row().prop(settings, "resolution", expand=True)
         if models.classes(models.find(settings.model)):
             layout.prop(settings, "category")
@@ -77,8 +77,8 @@ class GEN3D_PT_from_text(Tab, Panel):  # noqa: N801
         row = layout.row()
         row.use_property_split = False
         row.prop(settings, "text", text="", placeholder="a wide table with four thin legs")
-        layout.prop(settings, "count")
-        draw_maker(layout, settings, "from_text")
+        draw_count(layout, settings, "count")
+        draw_maker(layout, context, "from_text")
         draw_button(layout, "gen3d.from_text", "FILE_TEXT")
 
 
@@ -103,8 +103,8 @@ class GEN3D_PT_from_images(Tab, Panel):  # noqa: N801
         row.operator("gen3d.open_pictures", text="Files", icon="FILE_FOLDER")
         row.operator("gen3d.picture_of_view", text="View", icon="VIEW3D").view = "VIEW"  # pyright: ignore
         row.operator("gen3d.add_picture", text="Image", icon="IMAGE_DATA")
-        layout.prop(settings, "count")
-        draw_maker(layout, settings, "from_images")
+        draw_count(layout, settings, "count")
+        draw_maker(layout, context, "from_images")
         draw_button(layout, "gen3d.from_images", "IMAGE_REFERENCE")
 
 
@@ -136,14 +136,14 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
                 draw_text(layout, note, letters(context), "INFO")
             # A blend follows its properties by itself, unless something keeps it from doing so.
             if note or task != slider.TASK:
-                layout.operator("gen3d.regenerate", icon="FILE_REFRESH")
+                draw_small(layout, "gen3d.regenerate", "FILE_REFRESH")
             layout.separator()
-        layout.operator("gen3d.interpolate", icon="ARROW_LEFTRIGHT")
+        draw_small(layout, "gen3d.interpolate", "ARROW_LEFTRIGHT")
         layout.separator()
         column = layout.column(align=True)
         column.prop(settings, "amount", slider=True)
         column.prop(settings, "variations")
-        layout.operator("gen3d.vary", icon="MOD_ARRAY")
+        draw_small(layout, "gen3d.vary", "MOD_ARRAY")
 
 
 class GEN3D_PT_arithmetic(Tab, Panel):  # noqa: N801
@@ -159,7 +159,7 @@ class GEN3D_PT_arithmetic(Tab, Panel):  # noqa: N801
         column = layout.column(align=True)
         for name in ("term_a", "term_b", "term_c"):
             column.prop(settings, name)
-        layout.operator("gen3d.arithmetic", icon="ADD")
+        draw_small(layout, "gen3d.arithmetic", "ADD")
 
 
 class GEN3D_PT_classify(Tab, Panel):  # noqa: N801
@@ -171,9 +171,9 @@ class GEN3D_PT_classify(Tab, Panel):  # noqa: N801
 
     def draw(self, context: Context) -> None:
         """See the class."""
-        layout, settings = split(self), settings_of(context)
-        draw_maker(layout, settings, "classifies")
-        layout.operator("gen3d.classify", icon="QUESTION")
+        layout = split(self)
+        draw_maker(layout, context, "classifies")
+        draw_small(layout, "gen3d.classify", "QUESTION")
         found, obj = findings.classification(), context.active_object
         if found is None or obj is None or obj.session_uid != found.uid:
             return
@@ -192,49 +192,73 @@ class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
     def draw(self, context: Context) -> None:
         """See the class."""
         layout, settings = split(self), settings_of(context)
-        maker = draw_maker(layout, settings, *verbs.COMPLETES)
+        maker = draw_maker(layout, context, *verbs.COMPLETES)
         if maker and "guided" in maker.abilities:
             layout.prop(settings, "guide", placeholder="May be empty")
-        column = layout.column()
-        column.prop(settings, "completions")
-        column.prop(settings, "keep")
+        draw_count(layout, settings, "completions")
+        layout.prop(settings, "keep")
         if settings.keep == "OUTSIDE":
-            layout.operator("gen3d.complete", text="Regenerate This Region", icon="FILE_REFRESH")
+            draw_small(layout, "gen3d.complete", "FILE_REFRESH", "Regenerate This Region")
         else:
-            layout.operator("gen3d.complete", icon="MOD_BOOLEAN")
+            draw_small(layout, "gen3d.complete", "MOD_BOOLEAN")
         layout.separator()
         layout.row().prop(settings, "look", expand=True)
-        layout.operator("gen3d.complete_view", icon="VIEW_CAMERA")
+        draw_small(layout, "gen3d.complete_view", "VIEW_CAMERA")
         layout.separator()
-        layout.operator("gen3d.reconstruct", icon="MOD_REMESH")
-        draw_maker(layout, settings, "refines")
-        layout.operator("gen3d.refine", icon="MOD_SUBSURF")
+        draw_small(layout, "gen3d.reconstruct", "MOD_REMESH")
+        layout.separator()
+        draw_maker(layout, context, "refines")
+        draw_small(layout, "gen3d.refine", "MOD_SUBSURF")
+
+
+def draw_count(layout: UILayout, settings: Any, count: str) -> None:
+    """How many to make, and from which seed on."""
+    column = layout.column(align=True)
+    column.prop(settings, count)
+    row = column.row(align=True)
+    row.prop(settings, "seed")
+    row.operator("gen3d.new_seed", text="", icon="FILE_REFRESH")
 
 
 def draw_button(layout: UILayout, name: str, icon: Any) -> None:
     """A button; the bar of what is under way takes its place, so that nothing jumps when a task begins or ends."""
     place = layout.column(align=True)
     place.scale_y = 1.5
-    for job in jobs.active():
-        row = place.row(align=True)
-        row.progress(factor=job.fraction, text=job.text)
-        row.operator("gen3d.cancel", text="", icon="X")
+    _draw_bars(place, jobs.active())
     if not jobs.active():
         place.operator(name, icon=icon)
 
 
-def draw_maker(layout: UILayout, settings: Any, *abilities: str) -> Card | None:
+def draw_small(layout: UILayout, name: str, icon: Any, text: str = "") -> None:
+    """One of several buttons of a panel, which gives its place to the bar of its own task only."""
+    label = getattr(bpy.ops.gen3d, name.partition(".")[2]).get_rna_type().name  # pyright: ignore
+    place = layout.column(align=True)
+    own = [job for job in jobs.active() if job.label == label]
+    _draw_bars(place, own)
+    if not own:
+        place.operator(name, text=text or label, icon=icon)
+
+
+def draw_maker(layout: UILayout, context: Context, *abilities: str) -> Card | None:
     """Which model will do it, where the chosen one cannot, with a button to choose that one; None where none can."""
-    able = models.able(*abilities)
+    able, chosen = models.able(*abilities), settings_of(context).model
     if not able:
         layout.label(text="No model here can do this", icon="INFO")
         return None
-    maker = next((card for card in able if card.id == settings.model), able[0])
-    if maker.id != settings.model:
-        row = layout.row(align=True)
-        row.label(text=f"By {models.short(maker)}", icon="INFO")
+    maker = next((card for card in able if card.id == chosen), able[0])
+    if maker.id != chosen:
+        row = layout.split(factor=MAKER_SHARE)
+        # The whole title: models of one subject differ in the brackets only.
+        draw_text(row, f"Uses {maker.title}", int(letters(context) * MAKER_SHARE), "INFO")
         row.operator("gen3d.use_model", text="Choose").model = maker.id  # pyright: ignore
     return maker
+
+
+def _draw_bars(place: UILayout, under_way: Sequence[jobs.Job]) -> None:
+    for job in under_way:
+        row = place.row(align=True)
+        row.progress(factor=job.fraction, text=job.text)
+        row.operator("gen3d.cancel", text="", icon="X")
 
 
 def _draw_model(layout: UILayout, context: Context, settings: Any) -> None:

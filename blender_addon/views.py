@@ -21,7 +21,9 @@ from .objects import Surface, corners, transformed
 Array = NDArray[np.float64]
 
 #: Rays along the longer side of a depth picture, and pixels along that of a plain one.
-DEPTH_RAYS, PICTURE_PIXELS = 96, 256
+DEPTH_RAYS, PICTURE_PIXELS = 128, 256
+#: Of the cube in which the engine completes a thing, what the thing's longest side takes.
+LONGEST = 0.9
 #: From so many sizes of a thing a view is as good as parallel.
 FAR = 200.0
 #: Around a thing, in its size: a ray that just misses it says so.
@@ -156,6 +158,12 @@ def through_view(context: Context, box: NDArray[np.floating], pixels: int) -> Ca
         return through_camera(space.camera, box, pixels)
     pose = rigid(view.view_matrix.inverted())
     return _pinhole(view.window_matrix, pose, region.width, region.height, box).framed(corners(box), pixels)
+
+
+def room(box: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The cube around a thing's box (2, 3) in which the engine completes it: that nothing is beside it is seen, too."""
+    centre, half = box.mean(0), np.ptp(box, axis=0).max() / LONGEST / 2
+    return np.stack([centre - half, centre + half])
 
 
 def relative(camera: Camera, surface: Surface) -> Camera:

@@ -206,7 +206,7 @@ def rank(
             float(table[i].max()),
             reference.percentile(float(middles[i])) if reference else None,
         )
-        for i in np.argsort(-middles, kind="stable").tolist()
+        for i in map(int, np.argsort(-middles, kind="stable"))
     ]
     if reference is None:
         return Ranking(entries, _sure(table), changes=len(changes))

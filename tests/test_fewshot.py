@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
-from gen3d_core import fewshot
+from gen3d_core import cards, fewshot, zoo
 from gen3d_core.data import catalogue
+from gen3d_core.data.grids import Grid, read_grids
 from gen3d_core.errors import BadRequest, Unsupported
 from gen3d_core.run import Cancelled, Run
-from gen3d_core.system import System, find_system
+from gen3d_core.system import Features, System, find_system
 
 
 def clusters(count: int, seed: int, spread: float = 0.3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -111,3 +115,45 @@ def test_what_cannot_be_labelled_is_refused() -> None:
         fewshot.label(object(), assets, ["a", "b"], Run([0]))  # type: ignore[arg-type]  # what a caller may get wrong
     with pytest.raises(Cancelled):
         fewshot.label(discriminator(), assets, ["a", "b"], Run([0], on_progress=lambda fraction: fraction < 0.4))
+
+
+#: Ten classes of real shapes, which are not part of the project.
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "modelnet10" / "modelnet10_32.npz"
+#: Shapes of each class, those of them that are labelled, and choices of them.
+EACH, LABELLED, CHOICES = 25, 10, 8
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.exists(), reason="needs ModelNet10 beside the checkout")
+def test_the_discriminator_knows_more_than_cells_and_than_chance_weights() -> None:
+    """Discriminator transfer from catalogue furniture to ten classes of real shapes."""
+    trained = zoo.load(cards.find("furniture-gan3d"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        untrained = type(trained).from_config(trained.config_values()).eval().requires_grad_(False)
+    with np.load(REAL) as archive:
+        names = sorted(archive)
+    assets = [grid for name in names for grid in read_grids(REAL, name, EACH)]
+    truth = torch.arange(len(names)).repeat_interleave(EACH)
+    described = {
+        "trained": _described(trained, assets),
+        "untrained": _described(untrained, assets),
+        "cells": torch.stack([torch.as_tensor(one.voxels(32)).flatten().double() for one in assets]),
+    }
+    right: dict[str, list[float]] = {name: [] for name in described}
+    for choice in range(CHOICES):
+        random = torch.rand(len(truth), generator=torch.Generator().manual_seed(choice))
+        shown = torch.zeros(len(truth), dtype=torch.bool)
+        shown[(random + truth).argsort().reshape(-1, EACH)[:, :LABELLED].flatten()] = True
+        for name, features in described.items():
+            told = fewshot.fit(features[shown], truth[shown], len(names)).probabilities(features[~shown]).argmax(1)
+            right[name].append(float((told == truth[~shown]).double().mean()))
+    means = {name: float(np.mean(values)) for name, values in right.items()}
+    print(means, float(np.std(right["trained"])))  # noqa: T201 - shown with pytest -s
+    assert means["trained"] > max(means["untrained"], means["cells"])
+
+
+def _described(system: System, assets: list[Grid]) -> torch.Tensor:
+    assert isinstance(system, Features)
+    with torch.no_grad():
+        return torch.cat([system.features(assets[i : i + 25], Run([0])) for i in range(0, len(assets), 25)]).double()

@@ -239,8 +239,8 @@ def _wholly_hidden(solid: Triangles, candidates: NDArray[np.bool_], step: float)
         return hidden
     # Where a cell and all around it are full, or all are empty, a spot needs no closer look.
     full = inside(solid, HIDING)
-    deep = ndimage.binary_erosion(full, np.ones((3, 3, 3)))
-    close = ndimage.binary_dilation(full, np.ones((3, 3, 3)))
+    deep = np.asarray(ndimage.binary_erosion(full, np.ones((3, 3, 3))), dtype=bool)
+    close = np.asarray(ndimage.binary_dilation(full, np.ones((3, 3, 3))), dtype=bool)
     corners = solid.vertices[solid.faces[numbers]]
     sides = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     rows = np.ceil(sides * HIDING).clip(1, None).astype(int)

@@ -79,7 +79,7 @@ def distances(a: Sequence[Cells], b: Sequence[Cells]) -> NDArray[np.float64]:
     x, y = (np.stack([one.ravel() for one in grids]).astype(np.float32) for grids in (a, b))
     both = (x @ y.T).astype(np.float64)
     union = x.sum(1)[:, None] + y.sum(1)[None] - both
-    return 1 - np.where(union > 0, both / np.maximum(union, 1), 1.0)
+    return 1.0 - np.divide(both, union, out=np.ones_like(both), where=union > 0)
 
 
 def largest(grid: Cells) -> float:

@@ -15,10 +15,8 @@ import build_addon
 
 #: Seconds that a training may take to begin or to end where others work on the machine, too.
 TRAINING = 900.0
-#: Places among the headers of closed panels.
-TEXT, PICTURES, SHAPE, COMPLETE = 1, 2, 3, 4
-#: Pixels from one closed panel inside another to the next.
-PANEL_PITCH = 27
+#: Steps after which the model that is trained draws shapes again: before that it may draw nothing at all.
+LEARNT = 150
 HERE = Path(__file__).resolve().parent
 PACKAGE = "bl_ext.user_default.gen3d.blender_addon"
 #: Names for what runs inside Blender.
@@ -60,10 +58,10 @@ def until(window: Any, expression: str, seconds: float = 300.0) -> None:
     assert value is True, value
 
 
-def close_panels(window: Any) -> None:
-    """Closes the two panels that are open in a new file."""
-    window.click(*window.panel_headers()[0].center)
-    window.click(*window.panel_headers()[SHAPE].center)
+def turn(window: Any, *panels: str) -> None:
+    """Opens panels that are closed, and closes those that are open, by a click on each one's header."""
+    for name in panels:
+        window.click(*window.panels()[name].center)
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +160,10 @@ def test_late_results_wait_and_cancel_leaves_nothing(window: Any) -> None:
 
     # Cancel.
     window.call("bpy.context.scene.gen3d.count = 500")
-    window.click(*window.find_button("gen3d.generate("))
+    x, y = window.find_button("gen3d.generate(")
+    window.click(x, y)
     until(window, "jobs.active() and jobs.active()[0].fraction > 0")
-    window.click(*window.find_button("gen3d.cancel("))
+    window.click(*window.find_button("gen3d.cancel(", row=y))  # the bar takes the button's place
     until(window, "not jobs.active()")
     assert ask(window, "len(shapes)") == count + 4
     assert ask(window, "status.error is None")
@@ -207,8 +206,7 @@ settings = bpy.context.scene.gen3d
 settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
 """)
     # Only the panel of assets is open: what is below it would be out of the picture.
-    close_panels(window)
-    window.click(*window.panel_headers()[-1].center)
+    turn(window, "Generate", "Shape", "My Assets")
     before = ask(window, "[[list(row) for row in obj.matrix_world] for obj in shapes]")
     window.click(*window.find_button("gen3d.train("))
     assert ask(window, "len(trainings.listing())") == 1
@@ -228,7 +226,11 @@ settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
     until(window, "trainings.listing()[0].state == 'paused' and not trainings.listing()[0].active", TRAINING)
     window.screenshot(tmp_path / "paused.png")
     window.click(*window.find_button("gen3d.train_resume("))
-    until(window, "trainings.listing()[0].state == 'training' and trainings.listing()[0].status.step > 0", TRAINING)
+    until(
+        window,
+        f"trainings.listing()[0].state == 'training' and trainings.listing()[0].status.step > {LEARNT}",
+        TRAINING,
+    )
     window.click(*window.find_button("gen3d.train_keep("))
     until(window, "trainings.listing()[0].state == 'done' and not trainings.listing()[0].active", TRAINING)
     assert ask(window, "models.mine(models.find('hall-props'))")
@@ -238,12 +240,9 @@ settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
     assert ask(window, "bpy.context.scene.gen3d.model") == "hall-props"
     assert ask(window, "[[list(row) for row in obj.matrix_world] for obj in shapes][:9]") == before
 
-    # Outliers: the panel of training is closed, and the second one below it opened.
+    # Outliers: what is below the open panel of training would be out of the picture.
     window.call("for obj in bpy.context.view_layer.objects:\n    obj.select_set(True)")
-    _, y = window.find_button(".title")
-    left = window.region("VIEW_3D", "UI").left + 60
-    window.click(left, y - PANEL_PITCH)
-    window.click(left, y + PANEL_PITCH)
+    turn(window, "Train", "Outliers")
     window.click(*window.find_button("gen3d.find_outliers("))
     until(window, "outliers.latest()")
     assert ask(window, "len(outliers.latest().entries)") == 10
@@ -254,10 +253,10 @@ settings.title, settings.minutes, settings.start = 'Hall Props', 10, 'toy-blobs'
 def test_artist_describes_pictures_and_completes(window: Any, tmp_path: Path) -> None:
     window.call("bpy.ops.wm.read_homefile(app_template='', use_empty=True)")
     window.open_tab("Gen3D")
-    close_panels(window)
+    turn(window, "Generate", "Shape")
 
     # From Text: greyed without words; those that are typed arrive, and the model that understands them does it.
-    window.click(*window.panel_headers()[TEXT].center)
+    turn(window, "From Text")
     window.click(*window.find_button("gen3d.from_text("))
     assert ask(window, "len(jobs.active())") == 0
     window.click(*window.find_button(".text"))
@@ -269,11 +268,11 @@ def test_artist_describes_pictures_and_completes(window: Any, tmp_path: Path) ->
     assert ask(window, "{obj.gen3d.model for obj in shapes}") == ["toy-able"]
     assert ask(window, "bpy.context.scene.gen3d.model") == "toy-blobs"
     window.screenshot(tmp_path / "from text.png")
-    window.click(*window.panel_headers()[TEXT].center)
+    turn(window, "From Text")
 
     # From Pictures: what is selected, as the view shows it, becomes a picture, and that a shape.
     window.call(f"{MODULES}\nfor obj in shapes[1:]:\n    obj.select_set(False)\nbpy.context.scene.gen3d.count = 1")
-    window.click(*window.panel_headers()[PICTURES].center)
+    turn(window, "From Pictures")
     window.click(*window.find_button("gen3d.picture_of_view("))
     size = ask(window, "list(bpy.context.scene.gen3d.pictures[0].image.size)")
     assert max(size) == 256
@@ -281,14 +280,23 @@ def test_artist_describes_pictures_and_completes(window: Any, tmp_path: Path) ->
     window.click(*window.find_button("gen3d.from_images("))
     until(window, "len(shapes) == 5")
     window.screenshot(tmp_path / "from pictures.png")
-    window.click(*window.panel_headers()[PICTURES].center)
+    turn(window, "From Pictures")
 
     # Complete from View, of what the view shows of the active shape; seen from elsewhere it is another one.
-    window.click(*window.panel_headers()[COMPLETE].center)
+    turn(window, "Complete")
     window.call(f"{MODULES}\nbpy.context.view_layer.objects.active = shapes[0]")
     window.click(*window.find_button("gen3d.complete_view("))
     until(window, "len(shapes) == 6")
     window.screenshot(tmp_path / "from view.png")
+
+    # Its bar, with the cross that stops it, is where its button was.
+    window.call("settings = bpy.context.scene.gen3d\nsettings.completions, settings.resolution = 100, '128'")
+    x, y = window.find_button("gen3d.complete_view(")
+    window.click(x, y)
+    window.click(*window.find_button("gen3d.cancel(", row=y))
+    until(window, "not jobs.active()")
+    assert ask(window, "len(shapes)") == 6
+    window.call("settings = bpy.context.scene.gen3d\nsettings.completions, settings.resolution = 1, '64'")
     made = "[obj for obj in shapes if obj.gen3d.task == 'complete_view']"
     assert ask(window, f"[obj.gen3d.source for obj in {made}] == [shapes[0].name]")
     view_3d = window.region("VIEW_3D", "WINDOW")

@@ -57,7 +57,7 @@ def lowpoly(shape: Shape, most: int = 100) -> LowPoly:
         raise ValueError(f"a mesh of at most {most} vertices was asked for; a box alone has {FEWEST}")
     families = _thinned(_families(shape.parts), shape.parts, most // FEWEST)
     prisms = {family: _Prism(shape.parts[family[0]].solid) for family in families}
-    details = dict.fromkeys(families, (0, 0))
+    details: dict[tuple[int, ...], tuple[int, int]] = dict.fromkeys(families, (0, 0))
     left = most - FEWEST * sum(len(family) for family in families)
     while True:
         steps = [

@@ -1,5 +1,7 @@
 """What cameras see: depth and plain pictures against Blender's own projection, and completions of what is seen."""
 
+from itertools import pairwise
+
 import bpy
 import numpy as np
 from bpy_extras.object_utils import world_to_camera_view
@@ -178,6 +180,27 @@ low, high = world(monkey).min(0), world(monkey).max(0)
 centre = (world(found).min(0) + world(found).max(0)) / 2 - (low + high) / 2
 assert np.abs(centre[1:]).max() < (high - low).max() / 2, "not at the source's place"
 assert found.gen3d.fitted
+
+# A narrow thing: that nothing is beside it is seen, too. From nearer, where that is not in the picture, shapes come out
+# wider than it, and do not stand in one another.
+bpy.ops.mesh.primitive_cube_add(size=1, location=(0, 30, 0))
+pillar = bpy.context.active_object
+pillar.scale = (0.1, 0.1, 1)
+bpy.context.view_layer.update()
+near = add_camera()
+near.location = pillar.location + Vector((1, -3, 1))
+near.rotation_euler = (pillar.location - near.location).to_track_quat("-Z", "Y").to_euler()
+bpy.context.view_layer.update()
+(slim,) = api.complete_view(pillar, model="toy-blobs", **COARSE)
+seen = views.sight(objects.surface(pillar), views.Camera.of(tuple(slim.gen3d.view)))
+assert (seen.depth > 0).mean() < 0.25
+near.data.lens = 250
+row = [slim, *api.complete_view(pillar, seeds=(1, 2, 3), model="toy-blobs", **COARSE)]
+row += api.complete_view(pillar, seeds=(4,), model="toy-blobs", **COARSE)
+boxes = sorted((objects.world_box(obj) for obj in (pillar, *row)), key=lambda box: box[0, 0])
+assert max(float(np.ptp(box[:, 0])) for box in boxes) > 0.3, "no shape came out wider than what was seen"
+assert all(left[1, 0] < right[0, 0] for left, right in pairwise(boxes)), "one shape stands in another"
+scene.camera = camera
 
 # A text guides it, where a model listens; what cannot be seen is said.
 (told,) = api.complete_view(monkey, camera, text="a head", **COARSE)

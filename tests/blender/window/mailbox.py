@@ -10,6 +10,7 @@ import json
 import os
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -94,15 +95,62 @@ def button_under_mouse(area_type: str = "VIEW_3D", region_type: str = "UI") -> s
     return ""
 
 
-def paint_panel_headers(color: list[float]) -> list[float]:
-    """Gives the 3D view's panel headers a color (red, green, blue, opacity from 0 to 1); returns the one they had."""
-    theme = bpy.context.preferences.themes[0]
-    if hasattr(theme.user_interface, "panel_header"):  # since Blender 5 one for all editors
-        before = list(theme.user_interface.panel_header)
-        theme.user_interface.panel_header = color
-    else:
-        before = list(theme.view_3d.space.panelcolors.header)
-        theme.view_3d.space.panelcolors.header = color
+def panel_names(area_type: str = "VIEW_3D", region_type: str = "UI") -> list[str]:
+    """What is written on the headers of the tab's panels, from the top, also of those inside open ones.
+
+    Blender does not tell which panels are open; but it draws what is in those and in no others.
+    """
+    tab = active_tab(area_type)
+    classes: list[Any] = [cls for cls in bpy.types.Panel.__subclasses__() if _is_in(cls, area_type, region_type, tab)]
+    drawn: set[str] = set()
+    draws = {cls: cls.draw for cls in classes}
+
+    def watched(cls: Any) -> Any:
+        def draw(panel: Any, context: bpy.types.Context) -> None:
+            drawn.add(_identifier(cls))
+            draws[cls](panel, context)
+
+        return draw
+
+    try:
+        for cls in classes:
+            cls.draw = watched(cls)
+        redraw()
+    finally:
+        for cls, draw in draws.items():
+            cls.draw = draw
+
+    def names_in(parent: str) -> Iterator[str]:
+        inside = [cls for cls in classes if getattr(cls, "bl_parent_id", "") == parent]
+        for cls in sorted(inside, key=lambda cls: getattr(cls, "bl_order", 0)):
+            if hasattr(cls, "poll") and not cls.poll(bpy.context):
+                continue
+            yield cls.bl_label
+            if _identifier(cls) in drawn:
+                yield from names_in(_identifier(cls))
+
+    with in_region(area_type, region_type):
+        return list(names_in(""))
+
+
+def _identifier(cls: Any) -> str:
+    return getattr(cls, "bl_idname", cls.__name__)
+
+
+def _is_in(cls: Any, area_type: str, region_type: str, tab: str) -> bool:
+    """Whether a class is a registered panel of one tab."""
+    place = [getattr(cls, name, "") for name in ("bl_space_type", "bl_region_type", "bl_category")]
+    return cls.is_registered and place == [area_type, region_type, tab]
+
+
+def paint_panel_titles(color: list[float]) -> list[float]:
+    """Gives the titles of panels a color (red, green, blue from 0 to 1); returns the one that they had."""
+    theme: Any = bpy.context.preferences.themes[0]
+    # Since Blender 5 one for all editors.
+    own = hasattr(theme.user_interface, "panel_title")
+    owner, name = (theme.user_interface, "panel_title") if own else (theme.view_3d.space, "title")
+    before = list(getattr(owner, name))
+    setattr(owner, name, color)
     redraw()
     return before
 

@@ -31,7 +31,8 @@ from types import TracebackType
 from typing import Any, Self
 
 MAILBOX = Path(__file__).resolve().with_name("mailbox.py")
-HEADER_COLOR = (255, 0, 255)  # magenta, which no part of Blender's default theme has
+TITLE_COLOR = (255, 0, 255)  # magenta, which no part of Blender's default theme has
+TITLE_PIXELS = 18  # more than a title is high, less than from one to the next, at an interface's scale of 1
 POLL_SECONDS = 0.002
 
 
@@ -361,7 +362,9 @@ class Window:
             self.key("ctrl+Tab")
         self.call("redraw()")
 
-    def find_button(self, name: str, area_type: str = "VIEW_3D", region_type: str = "UI") -> tuple[int, int]:
+    def find_button(
+        self, name: str, area_type: str = "VIEW_3D", region_type: str = "UI", *, row: int | None = None
+    ) -> tuple[int, int]:
         """A point on a button: the mouse passes over the region, without a click, and Blender says what it is over.
 
         Found are operators' buttons and properties' fields, greyed ones too, in the visible part of the region; not
@@ -373,6 +376,7 @@ class Window:
                 ".gen3d_strength" for a property's field.
             area_type: the editor's type.
             region_type: the region's type in it.
+            row: the height on the screen at which it is, where that is known: then it is found in an instant.
 
         Raises:
             WindowError: if there is none; the message lists what there is.
@@ -381,7 +385,10 @@ class Window:
         known = self._buttons.setdefault((area_type, region_type), {})
         likely = [place for title, place in known.items() if _is_called(title, name)]
         step = max(1, int(10 * self.call("bpy.context.preferences.system.ui_scale")))  # half a button's height
-        for x, y in itertools.chain(likely, _places(region, step)):
+        places = _places(region, step)
+        if row is not None:
+            likely, places = [], ((x, row) for x in range(region.left + step // 2, region.left + region.width, step))
+        for x, y in itertools.chain(likely, places):
             title = self._title_at(x, y, area_type, region_type)
             if title:
                 known[title] = (x, y)
@@ -417,27 +424,40 @@ class Window:
         self.move(x, y)
         return self.call("button_under_mouse(area, region)", area=area_type, region=region_type)
 
-    def panel_headers(self, area_type: str = "VIEW_3D", region_type: str = "UI") -> list[Rectangle]:
-        """The headers of the region's panels, from the top; a click on one opens or closes its panel.
+    def panels(self, area_type: str = "VIEW_3D", region_type: str = "UI") -> dict[str, Rectangle]:
+        """The headers of the region's panels, by what is written on them, from the top; a click opens or closes one.
 
-        They are found in a picture of the screen for which they have a color that nothing else has.
+        Found are panels inside open ones, too. They are looked for in a picture of the screen for which their titles
+        have a color that nothing else has. What is written there is known from the panels' classes: the region has to
+        show its upper end. Those below its lower end are not among them.
+
+        Raises:
+            WindowError: if there are none, or more headers than panels.
         """
-        before = self.call("paint_panel_headers(color)", color=[value / 255 for value in (*HEADER_COLOR, 255)])
+        names = self.call("panel_names(area, region)", area=area_type, region=region_type)
+        before = self.call("paint_panel_titles(color)", color=[value / 255 for value in TITLE_COLOR])
         pixels = self._grab("rgb:-")
-        self.call("paint_panel_headers(color)", color=before)
+        self.call("paint_panel_titles(color)", color=before)
         region = self.region(area_type, region_type)
-        x, _ = region.center
+        apart = TITLE_PIXELS * self.call("bpy.context.preferences.system.ui_scale")
         headers: list[Rectangle] = []
-        begin = None
-        for y in range(region.top, region.top + region.height + 1):
-            offset = (y * self.width + x) * 3
-            inside = y < region.top + region.height and tuple(pixels[offset : offset + 3]) == HEADER_COLOR
-            if inside and begin is None:
-                begin = y
-            elif not inside and begin is not None:
-                headers.append(Rectangle(region.left, begin, region.width, y - begin))
-                begin = None
-        return headers
+        for y in range(region.top, region.top + region.height):
+            start = (y * self.width + region.left) * 3
+            row = pixels[start : start + region.width * 3]
+            if not any(_is_title(*pixel) for pixel in zip(row[0::3], row[1::3], row[2::3], strict=True)):
+                continue
+            if headers and y - headers[-1].top < apart:
+                headers[-1] = Rectangle(region.left, headers[-1].top, region.width, y + 1 - headers[-1].top)
+            else:
+                headers.append(Rectangle(region.left, y, region.width, 1))
+        if not 0 < len(headers) <= len(names):
+            raise self._error(f"{len(headers)} headers are to be seen, of the panels {', '.join(names)}")
+        return dict(zip(names, headers, strict=False))
+
+
+def _is_title(red: int, green: int, blue: int) -> bool:
+    """Whether a pixel has the color of titles, but for the smoothing of letters' edges."""
+    return red > 200 and green < 60 and blue > 200
 
 
 def _is_called(title: str, name: str) -> bool:
