@@ -305,7 +305,7 @@ class Momentum(torch.optim.Optimizer):
         super().__init__(groups, {"lr": rate, "slow": slow, "momentum": momentum, "made": 0})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         for group in self.param_groups:
             low, high = group["momentum"]
             kept = low if group["made"] < group["slow"] else high

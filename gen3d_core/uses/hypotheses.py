@@ -121,11 +121,11 @@ def _cut(asset: Asset, way: str) -> Part:
     regions = {WAYS[0]: z, WAYS[1]: x & y & z, WAYS[2]: ~z}
     if way in regions:
         return Part(asset, asset, regions[way], way)
-    given, known = _seen(asset)
+    given, known = seen_by_a_camera(asset)
     return Part(asset, given, known, way)
 
 
-def _seen(asset: Asset) -> tuple[Grid, Cells]:
+def seen_by_a_camera(asset: Asset) -> tuple[Grid, Cells]:
     """What a camera in front, a little to the side and above, sees of a shape."""
     from ..data import views
     from ..data.partial import from_depth

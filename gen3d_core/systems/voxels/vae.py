@@ -63,7 +63,7 @@ STARTS, SEARCH, RATE = 16, 30, 0.07
 #: A hidden cell, as the encoder sees it: after the scaling to {-1, 2} it is 0.
 HIDDEN = 1 / 3
 #: Full cells of drawn shapes, for each one of the data.
-FULLER = 1.35
+FULLER = 1.25
 #: How many statistics a score is made of.
 ODDITIES = 3
 
@@ -162,7 +162,7 @@ class VoxelVAE(System):
 
         The weighting makes probabilities too high, so 0.5 would be too fat, and the cut that reproduces given shapes
         best breaks thin legs of drawn ones, which are never quite sure where they stand: the cut is where drawn shapes
-        are a third fuller than the data, so that legs hold together.
+        are a quarter fuller than the data, so that legs hold together.
         """
         grids = data["voxels"].split(64)
         posteriors = [self.network.encode(x.float().to(self.device)) for x in grids]
