@@ -27,6 +27,15 @@ x is data and y is x with noise of variance v, the energy of all y has the gradi
 
 and noise of several sizes teaches one energy the way from afar as well (Li, Chen and Sommer, 2019).
 
+With an energy U_s for data with noise of each deviation s, a walk may begin where all is smooth and lose its noise on
+the way: annealed Langevin dynamics (Song and Ermon, 2019). From s to a smaller s' a step
+
+    x' = x - (s^2 - s'^2) dU_s/dx + (s'/s) (s^2 - s'^2)^(1/2) epsilon
+
+takes the share a = 1 - s'^2/s^2 of the way to x - s^2 dU_s/dx, the mean of the data that x may be a noisy one of, and
+draws as much noise as is lacking for s' then (Ho, Jain and Abbeel, 2020). A longer way with as little noise would end
+at means of means.
+
 Evidence is clamped by letting only some directions move: with an orthogonal projection P onto them, both the gradient
 and the noise are projected, and the walk samples p on the plane of all points that agree with the evidence.
 """
@@ -57,14 +66,14 @@ def contrastive_loss(data: Tensor, drawn: Tensor) -> Tensor:
     return data.mean() - drawn.mean()
 
 
-def denoising_loss(energy: Energy, noisy: Tensor, data: Tensor, variance: float) -> Tensor:
+def denoising_loss(energy: Energy, noisy: Tensor, data: Tensor, variance: float | Tensor) -> Tensor:
     """Mean squared distance, over all numbers, from data to where one step down the energy leads.
 
     Args:
         energy: differentiable twice in what it learns.
         noisy: data with noise, with shape (B, ...).
         data: with shape (B, ...).
-        variance: of the noise: how long the step is.
+        variance: of the noise: how long the step is; of each point, with shape (B, 1, ...), where they differ.
     """
     with torch.enable_grad():
         noisy = noisy.detach().requires_grad_(True)
@@ -96,15 +105,12 @@ class Langevin:
         step: s, in units of x.
         adjusted: accept or refuse each step, which makes the walk exact.
         free: what may move; everything by default.
-        limit: the largest change of any one number by the drift, where an energy is steeper than its steps allow. The
-            adjusted walk stays exact: the same drift proposes there and back.
     """
 
     energy: Energy
     step: float
     adjusted: bool = False
     free: Projection = lambda change: change
-    limit: float = float("inf")
 
     def at(self, x: Tensor) -> State:
         """Chains at ``x`` with shape (B, ...)."""
@@ -112,7 +118,7 @@ class Langevin:
             x = x.detach().requires_grad_(True)
             energy = self.energy(x)
             (gradient,) = torch.autograd.grad(energy.sum(), x)
-        drift = self.free((0.5 * self.step**2 * gradient).clamp(-self.limit, self.limit))
+        drift = self.free(0.5 * self.step**2 * gradient)
         return State(x.detach(), energy.detach(), drift)
 
     def proposal(self, state: State, epsilon: Tensor) -> State:
@@ -158,6 +164,54 @@ class Langevin:
         for step in steps:
             watch(step, state.energy)
             state = self.advance(state, randn, rand)
+        return state
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """Langevin dynamics that lose their noise on the way.
+
+    Args:
+        energy: of points (B, ...) that are data with noise of deviations (B, 1, ...), with shape (B,).
+        free: what may move, and has noise; everything by default.
+    """
+
+    energy: Callable[[Tensor, Tensor], Tensor]
+    free: Projection = lambda change: change
+
+    def at(self, x: Tensor, deviation: Tensor) -> State:
+        """Chains at ``x`` with shape (B, ...); their drift, to be subtracted, leads all the way to the mean."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_(True)
+            energy = self.energy(x, deviation)
+            (gradient,) = torch.autograd.grad(energy.sum(), x)
+        return State(x.detach(), energy.detach(), self.free(deviation.square() * gradient))
+
+    def walk(
+        self,
+        x: Tensor,
+        deviations: Iterable[Tensor],
+        randn: Draw,
+        watch: Callable[[int, Tensor], None] = lambda step, energies: None,
+    ) -> State:
+        """From each deviation to the next, and no further: x keeps the noise of the last.
+
+        Args:
+            x: where the chains start, with shape (B, ...), with noise of the first deviation.
+            deviations: each with shape (B, 1, ...), falling; an iterable that reports progress can end the walk.
+            randn: as for :meth:`Langevin.advance`.
+            watch: told of the number of each place and of the energies (B,) there.
+        """
+        state, before = None, x
+        for number, deviation in enumerate(deviations):
+            if state is not None:
+                share = 1 - (deviation / before).square()
+                anew = deviation * share.sqrt()
+                x = state.x - share * state.drift + anew * self.free(randn(*x.shape[1:]))
+            state, before = self.at(x, deviation), deviation
+            watch(number, state.energy)
+        if state is None:
+            raise ValueError("A walk without deviations leads nowhere.")
         return state
 
 

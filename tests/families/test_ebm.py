@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
-from gen3d_core.families.ebm import Draw, Energy, Langevin, State, contrastive_loss, denoising_loss, still
+from gen3d_core.families.ebm import Annealing, Draw, Energy, Langevin, State, contrastive_loss, denoising_loss, still
 
 PRECISION = torch.tensor([[2.0, 0.8], [0.8, 1.0]])
 CENTRE = torch.tensor([1.0, -0.5])
@@ -71,10 +71,10 @@ def test_small_steps_find_both_wells() -> None:
     assert float(x.square().mean()) == pytest.approx(of_the_double_well(2), abs=0.05)
 
 
-@pytest.mark.parametrize(("adjusted", "limit"), [(True, float("inf")), (True, 0.1), (False, float("inf"))])
-def test_only_the_adjusted_walk_leaves_the_density_as_it_is(adjusted: bool, limit: float) -> None:
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_only_the_adjusted_walk_leaves_the_density_as_it_is(adjusted: bool) -> None:
     start = from_the_double_well(40_000)
-    x = walked(Langevin(double_well, 0.6, adjusted, limit=limit), start, 5)
+    x = walked(Langevin(double_well, 0.6, adjusted), start, 5)
     assert not torch.equal(x, start)
     off = abs(float(x.square().mean()) - of_the_double_well(2))
     assert (off < 0.015) == adjusted, off
@@ -127,18 +127,6 @@ def test_a_clamped_sum_stays_and_the_rest_has_the_conditional_density() -> None:
     found = (x - torch.tensor([2.0, 2.0])) @ along
     assert float(found.mean()) == pytest.approx(float(centre), abs=0.06)
     assert float(found.var()) == pytest.approx(float(1 / precision), abs=0.08)
-
-
-def test_the_limit_holds_walks_on_steep_energies() -> None:
-    def steep(x: Tensor) -> Tensor:
-        return 100 * x[:, 0] ** 4
-
-    start = torch.full((10, 1), 3.0)
-    dynamics = Langevin(steep, 0.5, limit=0.2)
-    moved = dynamics.advance(dynamics.at(start), still(start), still(start)).x
-    assert torch.allclose(start - moved, torch.tensor(0.2))
-    assert torch.isfinite(dynamics.walk(start, range(50), *draws(10)).x).all()
-    assert not torch.isfinite(Langevin(steep, 0.5).walk(start, range(50), *draws(10)).x).all()
 
 
 def test_a_walk_without_noise_goes_down() -> None:
@@ -222,3 +210,53 @@ def test_learning_by_chains_finds_the_data() -> None:
         with torch.no_grad():
             centre -= 0.1 * gradient
     assert torch.allclose(centre.detach(), data.mean(0), atol=0.12)
+
+
+def two_points(x: Tensor, deviation: Tensor) -> Tensor:
+    """-log p of noisy data that are -1 with probability 0.3, else 1; of x (B, 1), with deviations (B, 1)."""
+    peaks = -(x - torch.tensor([-1.0, 1.0])).square() / (2 * deviation.square())
+    return -torch.logsumexp(peaks + torch.tensor([0.3, 0.7]).log(), dim=1)
+
+
+def falling(count: int, first: float, last: float, steps: int) -> list[Tensor]:
+    return [torch.full((count, 1), first * (last / first) ** (i / steps)) for i in range(steps + 1)]
+
+
+def test_the_annealed_walk_ends_with_the_density_of_the_least_noise() -> None:
+    count = 6000
+    randn, _ = draws(count)
+    start = 0.4 + 5 * randn(1)
+    reached = Annealing(two_points).walk(start, falling(count, 5.0, 0.2, 60), randn)
+    assert float((reached.x > 0).float().mean()) == pytest.approx(0.7, abs=0.04)
+    assert float((reached.x - reached.x.sign()).std()) == pytest.approx(0.2, abs=0.02)
+    # From there the drift leads to the data.
+    assert torch.allclose(reached.x - reached.drift, reached.x.sign(), atol=0.05)
+
+
+def test_each_annealed_step_is_exact_for_a_gaussian() -> None:
+    """Data N(1, 0.5^2) with noise of deviation s have the variance 0.25 + s^2, all along a walk of small steps."""
+    count = 8000
+    randn, _ = draws(count)
+
+    def noisy(x: Tensor, deviation: Tensor) -> Tensor:
+        return (x - 1).square()[:, 0] / (2 * (0.25 + deviation[:, 0].square()))
+
+    reached = Annealing(noisy).walk(1 + (0.25 + 9) ** 0.5 * randn(1), falling(count, 3.0, 0.5, 60), randn).x
+    assert float(reached.mean()) == pytest.approx(1, abs=0.03)
+    assert float(reached.var()) == pytest.approx(0.5, abs=0.04)
+
+
+def test_annealed_walks_leave_what_is_clamped_and_say_their_energies() -> None:
+    start = torch.tensor([[2.5, 0.0], [1.0, 3.0]])
+    free = torch.tensor([0.0, 1.0])
+    seen: list[Tensor] = []
+    dynamics = Annealing(lambda x, s: gaussian(x) / s[:, 0].square(), lambda change: change * free)
+    levels = falling(2, 1.0, 0.5, 3)
+    end = dynamics.walk(start, levels, draws(2)[0], lambda step, energies: seen.append(energies))
+    assert torch.equal(end.x[:, 0], start[:, 0])
+    assert not torch.equal(end.x[:, 1], start[:, 1])
+    assert len(seen) == 4
+    assert torch.allclose(seen[0], gaussian(start))
+    assert torch.allclose(seen[-1], gaussian(end.x) / 0.25)
+    with pytest.raises(ValueError, match="leads nowhere"):
+        dynamics.walk(start, [], draws(2)[0])

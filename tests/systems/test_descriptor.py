@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,14 @@ from gen3d_core.data import catalogue
 from gen3d_core.families import ebm
 from gen3d_core.run import Cancelled, Run
 from gen3d_core.system import Noise, Refines, Samples, Scores
-from gen3d_core.systems.voxels.descriptor import Descriptor
+from gen3d_core.systems.voxels.descriptor import Descriptor, Given, _blocks, _given
 
 TINY: dict[str, Any] = {
     "channels": [4, 6, 6],
-    "hidden": 6,
     "warm": 0,
     "steps": 4,
     "walk": 8,
+    "onward": 6,
     "chains": 6,
     "directions": 4,
 }
@@ -42,7 +43,7 @@ def _fresh_accelerator() -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-class Given:
+class Cells:
     """A shape by its cells."""
 
     def __init__(self, cells: Tensor) -> None:
@@ -69,9 +70,24 @@ def chairs() -> Tensor:
 
 def steep(system: Descriptor) -> Descriptor:
     """The same with a network that moves cells far within few steps."""
+    generator = torch.Generator().manual_seed(1)
     for p in system.network.parameters():
-        p.mul_(3)
+        p.add_(0.3 * torch.randn(p.shape, generator=generator))
     return system
+
+
+def published(**changes: Any) -> Descriptor:
+    """The published rules with a small network."""
+    small = {"channels": [4, 6], "kernels": [8, 4], "strides": [4, 2], "walk": 8, "onward": 6, "steps": 4, "chains": 6}
+    return build(**{**Descriptor.presets["paper"], **small, **changes})
+
+
+def nothing(x: Tensor) -> Given:
+    return _given(x, torch.ones_like(x, dtype=torch.bool))
+
+
+def at(x: Tensor, deviation: float) -> Tensor:
+    return torch.full((len(x), 1, 1, 1), deviation)
 
 
 def randn(*shape: int) -> Tensor:
@@ -95,7 +111,6 @@ def test_the_published_network_has_the_published_sizes() -> None:
     assert sum(isinstance(m, nn.ReLU) for m in system.modules()) == 2
     config, stage = system.config, system.stages()[0]
     assert (config.sigma, config.steps, config.step, config.rate, stage.batch_size) == (0.5, 20, 0.1, 0.01, 20)
-    assert system.jitter == 0
     (optimizer,) = [stage.optimizer(system.network, system.network.parameters())]
     assert optimizer.param_groups[0]["betas"][0] == 0.5
     assert not stage.average
@@ -104,76 +119,124 @@ def test_the_published_network_has_the_published_sizes() -> None:
         assert system.network(torch.zeros(1, 32, 32, 32)).shape == (1,)
 
 
-def test_gathered_cells_make_the_same_convolution() -> None:
-    network = build().network
-    assert network.gathers
-    # Weight (C, s^3, k / s, k / s, k / s) as it stands for cells: place within a block, after the block's number.
-    weight = network.first.weight.reshape(-1, 2, 2, 2, 2, 2, 2).permute(0, 4, 1, 5, 2, 6, 3).reshape(-1, 1, 4, 4, 4)
-    x = randn(2, 32, 32, 32)
-    plain = functional.conv3d(x[:, None], weight, network.first.bias, stride=2, padding=1)
-    assert torch.allclose(network(x), network.rest(plain)[:, 0], atol=1e-5)
-
-
 def test_the_energy_sees_every_cell() -> None:
-    system = build()
-    x = torch.zeros(1, 32, 32, 32, requires_grad=True)
-    (gradient,) = torch.autograd.grad(system.network(x).sum(), x)
-    assert (gradient != 0).all()
+    for system in (steep(build()), published()):
+        x = torch.zeros(1, 32, 32, 32, requires_grad=True)
+        (gradient,) = torch.autograd.grad(system._tilt(x, at(x, 0.5), torch.zeros_like(x)).sum(), x)
+        assert (gradient != 0).all()
+
+
+def test_cells_far_apart_are_judged_together() -> None:
+    """The slope of the energy at one corner depends on what the opposite corner holds."""
+    system = steep(build())
+    x = torch.zeros(2, 32, 32, 32)
+    x[1, -2:, -2:, -2:] = 3
+    x.requires_grad_(True)
+    (slope,) = torch.autograd.grad(system._tilt(x, at(x, 0.5), torch.zeros_like(x)).sum(), x)
+    assert not torch.equal(slope[0, :2, :2, :2], slope[1, :2, :2, :2])
+
+
+def test_gathered_blocks_are_scattered_again() -> None:
+    from gen3d_core.systems.voxels.descriptor import _gathered, _scattered
+
+    x = randn(2, 3, 4, 4, 4)
+    gathered = _gathered(x)
+    assert torch.equal(gathered[1, 8:16, 0, 1, 1].sort().values, x[1, 1, 0:2, 2:4, 2:4].flatten().sort().values)
+    assert torch.equal(_scattered(gathered), x)
 
 
 def test_the_published_reference_is_a_gaussian_around_the_mean() -> None:
-    system = build(cells=False, sigma=0.5, gain=0.0)
+    system = published()
     system.mean.copy_(torch.rand(32, 32, 32))
     x = randn(3, 32, 32, 32)
     expected = -Normal(system.mean, 0.5).log_prob(x).sum((1, 2, 3))
-    found = system._energy(x)
+    found = system._reference(x, at(x, 0.5), torch.zeros_like(x))
     assert torch.allclose(found - found[0], expected - expected[0], atol=0.5)
 
 
-def test_the_reference_of_cells_has_a_peak_for_empty_and_one_for_full() -> None:
-    system = build(sigma=0.2, gain=0.0)
+@pytest.mark.parametrize("deviation", [0.3, 1.5])
+def test_the_reference_has_a_peak_for_empty_and_one_for_full(deviation: float) -> None:
+    system = build()
     system.mean.copy_(0.05 + 0.9 * torch.rand(32, 32, 32, generator=torch.Generator().manual_seed(1)))
     x = (0.5 + randn(3, 32, 32, 32)).requires_grad_(True)
-    weights = torch.stack([1 - system.mean, system.mean], dim=-1)
-    peaks = Normal(torch.tensor([0.0, 1.0]).expand_as(weights), torch.tensor(0.2))
-    expected = -MixtureSameFamily(Categorical(weights), peaks).log_prob(x).sum((1, 2, 3))
-    found = system._energy(x)
-    assert torch.allclose(found - found[0], expected - expected[0], atol=0.5)
-    (slope,), (wanted,) = (torch.autograd.grad(e.sum(), x, retain_graph=True) for e in (found, expected))
+    given = 2 * randn(3, 32, 32, 32).flip(1)
+    full = (system.mean.logit() + given).sigmoid()
+    peaks = Normal(torch.tensor([0.0, 1.0]).expand(*full.shape, 2), torch.tensor(deviation))
+    mixture = MixtureSameFamily(Categorical(torch.stack([1 - full, full], dim=-1)), peaks)
+    expected = -mixture.log_prob(x).sum((1, 2, 3))
+    found = system._reference(x, at(x, deviation), given)
+    (slope,), (wanted,) = (torch.autograd.grad(e.sum(), x) for e in (found, expected))
     assert torch.allclose(slope, wanted, atol=1e-2)
 
 
-def test_data_are_as_noisy_as_the_walk() -> None:
-    """On the reference density alone, long walks from the data change neither how noisy they are nor their cells."""
-    system = build(gain=0.0)
-    full = torch.zeros(2, 32, 32, 32)
-    full[:, :16] = 1
-    system.mean.copy_(full[0])
-    x = full + system.jitter * randn(2, 32, 32, 32)
-    run = Run([0, 1])
-    reached = system._dynamics(lambda change: change).walk(x, range(60), run.randn, run.rand).x
-    assert float((reached - full).std()) == pytest.approx(system.jitter, rel=0.02)
-    assert system.jitter > system.config.sigma
-    assert float((system._full(reached) != (full >= 0.5)).float().mean()) < 1e-2
+def test_one_network_serves_all_noise() -> None:
+    """With f the cumulant generating function of data, less that of independent cells, x - s^2 dU/dx is the mean of
+    the data that x may be a noisy one of, whatever s: here of two shapes, where that mean is known."""
+    system = build()
+    shapes = torch.stack([randn(32, 32, 32) > 1, randn(32, 32, 32) < -1]).float()
+    system.mean.copy_(shapes.mean(0))
+
+    class Exact(nn.Module):
+        def forward(self, odds: Tensor, usual: Tensor) -> Tensor:
+            whole = torch.logsumexp(odds.flatten(1) @ shapes.flatten(1).T, dim=1)
+            return whole - functional.softplus(usual + odds).flatten(1).sum(1)
+
+    system.network = Exact()
+    deviation = torch.tensor([10.0, 40.0])[:, None, None, None]
+    # Between the two, a little nearer to one of them: at such noise either may be meant.
+    towards = torch.tensor([0.51, 0.4])[:, None, None, None]
+    x = towards * shapes[0] + (1 - towards) * shapes[1]
+    found = x - system._annealing(nothing(x)).at(x, deviation).drift
+    distances = (x[:, None] - shapes).flatten(2).square().sum(2)
+    weights = (-distances / (2 * deviation.flatten()[:, None] ** 2)).softmax(1)
+    assert float(weights.min()) > 0.05
+    assert float((weights - 0.5).abs().min()) > 0.1
+    assert torch.allclose(found, torch.einsum("bk,kxyz->bxyz", weights, shapes), atol=0.02)
 
 
 # What is clamped
 
 
 def test_cells_that_are_given_never_change(chairs: Tensor) -> None:
-    system = steep(build())
     hidden = torch.rand(2, 32, 32, 32, generator=torch.Generator().manual_seed(0)) < 0.5
-    run = Run([3, 4])
-    trace = system._walk(chairs[:2].float(), lambda change: change * hidden, run, 10)
-    for shape, given, free in zip(trace.shapes, chairs, hidden, strict=False):
-        assert torch.equal(shape.values[~free], given.float()[~free])
-        assert (shape.values[free] != given.float()[free]).float().mean() > 0.4
+    for system in (steep(build()), published()):
+        x, given = chairs[:2].float(), _given(chairs[:2].float(), hidden)
+        dynamics = system._langevin(given) if system.published else system._annealing(given)
+        start = x + given.free(randn(2, 32, 32, 32))
+        if isinstance(dynamics, ebm.Langevin):
+            reached = dynamics.walk(start, range(4), lambda *s: randn(2, *s), lambda *s: randn(2, *s)).x
+        else:
+            reached = dynamics.walk(start, [at(x, s) for s in (1.0, 0.6, 0.4)], lambda *s: randn(2, *s)).x
+        assert torch.equal(reached[~hidden], x[~hidden])
+        assert (reached[hidden] != start[hidden]).float().mean() > 0.9
+
+
+def test_completed_shapes_keep_what_is_given(chairs: Tensor) -> None:
+    known = torch.zeros(32, 32, 32, dtype=torch.bool)
+    known[:16] = True
+    for system in (steep(build()), published()):
+        (shape,) = system.complete(Cells(chairs[0]), known, Run([2]))
+        assert torch.equal(shape.occupied[known], chairs[0][known])
+        assert not torch.equal(shape.occupied, chairs[0])
+
+
+def test_odds_in_blocks_know_the_mean_of_blocks_and_no_more(chairs: Tensor) -> None:
+    x = chairs[:2].float()
+    odds = _given(x, torch.zeros_like(chairs[:2]), torch.ones(2, dtype=torch.bool)).odds
+    shares = _blocks(x)
+    assert torch.equal(odds, _given(shares, torch.zeros_like(chairs[:2]), torch.ones(2, dtype=torch.bool)).odds)
+    assert (odds[shares == 1] == 6).all()
+    assert (odds[shares == 0] == -6).all()
+    partly = (shares > 0) & (shares < 1)
+    assert float(odds[partly].abs().max()) < 3
+    # Interpolated, they tell full cells of a block from empty ones.
+    assert float(odds[partly & (x == 1)].mean()) > float(odds[partly & (x == 0)].mean()) + 0.3
 
 
 def test_refining_keeps_how_full_each_block_is(chairs: Tensor) -> None:
     system = steep(build())
     assert isinstance(system, Refines)
-    found = system.refine([Given(chairs[0]), Given(chairs[1])], Run([5]))
+    found = system.refine([Cells(chairs[0]), Cells(chairs[1])], Run([5]))
     assert len(found) == 2
     for shape, given in zip(found, chairs, strict=False):
         assert shape.resolution == 32
@@ -186,7 +249,7 @@ def test_refining_keeps_how_full_each_block_is(chairs: Tensor) -> None:
 def test_refined_shapes_depend_on_the_coarse_shape_alone(chairs: Tensor) -> None:
     mirrored = chairs[0].reshape(16, 2, 16, 2, 16, 2).flip(1, 3, 5).reshape(32, 32, 32)
     assert not torch.equal(mirrored, chairs[0])
-    a, b = build().refine([Given(chairs[0]), Given(mirrored)], Run([5]))
+    a, b = build().refine([Cells(chairs[0]), Cells(mirrored)], Run([5]))
     assert torch.equal(a.values, b.values)
 
 
@@ -227,7 +290,7 @@ def test_chains_are_kept_as_bits_and_go_on(chairs: Tensor) -> None:
     slots, _ = system._slots(Noise(0, CPU), 4)
     assert len(set(slots.tolist())) == 4
     everyone = torch.ones(4, dtype=torch.bool)
-    system._keep(chairs[:4].float(), slots, everyone, Noise(0, CPU))
+    system._keep(chairs[:4], slots, everyone, Noise(0, CPU))
     assert torch.equal(system._unpacked(slots).bool(), chairs[:4])
     others = [i for i in range(6) if i not in slots.tolist()]
     assert (system.chains[others] == 255).all()
@@ -241,16 +304,16 @@ def test_processes_that_share_a_batch_keep_the_same_chains(chairs: Tensor) -> No
     alone, shared = build(), build()
     persistent = torch.tensor([True, False, True, True])
     slots = torch.tensor([4, 1, 0, 2])
-    alone._keep(chairs[:4].float(), slots, persistent, Noise(0, CPU))
+    alone._keep(chairs[:4], slots, persistent, Noise(0, CPU))
     sent: list[Tensor] = []
 
     def overhear(rows: Tensor) -> Tensor:
         sent.append(rows)
         return rows
 
-    build()._keep(chairs[:2].float(), slots[:2], persistent[:2], Noise(0, CPU, 4, slice(0, 2), overhear))
+    build()._keep(chairs[:2], slots[:2], persistent[:2], Noise(0, CPU, 4, slice(0, 2), overhear))
     rest = Noise(0, CPU, 4, slice(2, 4), lambda rows: rows + sent[0])
-    shared._keep(chairs[2:4].float(), slots[2:], persistent[2:], rest)
+    shared._keep(chairs[2:4], slots[2:], persistent[2:], rest)
     assert torch.equal(alone.chains, shared.chains)
     halves = [shared._slots(Noise(5, CPU, 4, part), 2)[0] for part in (slice(0, 2), slice(2, 4))]
     assert torch.equal(torch.cat(halves), shared._slots(Noise(5, CPU), 4)[0])
@@ -274,7 +337,7 @@ def test_a_resumed_training_ends_bit_equal(tmp_path: Path, chairs: Tensor) -> No
 @pytest.fixture(scope="module")
 def trained(chairs: Tensor, tmp_path_factory: pytest.TempPathFactory) -> Descriptor:
     AcceleratorState._reset_state(reset_partial_state=True)
-    system = build(steps=8, rate=5e-3, average=0.9)
+    system = build(steps=8, rate=5e-3, average=0.9, weight=1.0)
     plan = training.Plan(steps={"energy": 30}, batch_size=4, device="cpu")
     training.train(system, batch(chairs), tmp_path_factory.mktemp("run"), plan)
     return system
@@ -285,38 +348,50 @@ def test_noise_is_more_unusual_than_unseen_chairs(trained: Descriptor, chairs: T
     cells = Bernoulli(torch.full((32, 32, 32), float(chairs.float().mean())))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        noise = [Given(cells.sample().bool()) for _ in range(4)]
+        noise = [Cells(cells.sample().bool()) for _ in range(4)]
     unseen = [catalogue.make("chair", 1000 + i) for i in range(4)]
     usual, unusual = trained.score(unseen, Run(range(4))), trained.score(noise, Run(range(4)))
     assert float(usual.max()) < float(unusual.min())
-    standard = trained.score([Given(c) for c in chairs], Run([0]))
+    standard = trained.score([Cells(c) for c in chairs], Run([0]))
     assert float(standard.mean()) == pytest.approx(0, abs=1e-3)
     assert float(standard.std(correction=0)) == pytest.approx(1, abs=1e-3)
 
 
-def test_score_matching_leads_back_to_the_data(tmp_path: Path, chairs: Tensor) -> None:
+@pytest.mark.parametrize("deviation", [0.3, 1.0])
+def test_score_matching_leads_back_to_the_data(tmp_path: Path, chairs: Tensor, deviation: float) -> None:
     """A step down the energy from noisy chairs ends nearer to them than the reference density alone would lead."""
     system = build(warm=1, warm_rate=1e-2)
     training.train(system, batch(chairs), tmp_path, training.Plan(steps={"denoise": 40, "energy": 0}, device="cpu"))
     x = chairs.float()
-    noisy = x + system.jitter * randn(*x.shape)
-    with torch.no_grad():
-        learned = ebm.denoising_loss(system._energy, noisy, x, system.jitter**2)
-        alone = ebm.denoising_loss(system._reference, noisy, x, system.jitter**2)
-    assert float(learned) < 0.99 * float(alone)
+    noisy, zeros = x + deviation * randn(*x.shape), torch.zeros_like(x)
+    learned, alone = (
+        ebm.denoising_loss(lambda y, e=e: e(y, at(y, deviation), zeros), noisy, x, deviation**2)
+        for e in (system._energy, system._reference)
+    )
+    assert float(learned.detach()) < 0.97 * float(alone.detach())
 
 
-def test_chains_teach_the_network_what_they_do_wrong(trained: Descriptor, chairs: Tensor) -> None:
-    """After a short training the network itself prefers the data to where chains start and to what they reach."""
-    noise = Noise(99, CPU)
-    start = trained._fresh(noise.randn(12, 4), noise.randn(12, 32, 32, 32))
-    x = chairs.float() + trained.jitter * noise.randn(12, 32, 32, 32)
-    run = Run(range(12))
+@pytest.mark.parametrize("make", [build, published])
+def test_chains_teach_the_network_what_they_do_wrong(chairs: Tensor, make: Any) -> None:
+    """A small step down the loss of chains lifts the data above where the chains went."""
+    system = make(weight=1.0, warm=0)
+    data = system._survey(batch(chairs), Run([0]))
+    system.network.requires_grad_(True)
+
+    def loss() -> Tensor:
+        system.chains.fill_(255)
+        return next(system._contrast(data, Noise(3, CPU)))[1]
+
+    before = loss()
+    before.backward()
     with torch.no_grad():
-        reached = trained._dynamics(lambda change: change).walk(start, range(4), run.randn, run.rand).x
-        data, begun, ended = (trained.network(y - trained.mean).mean() for y in (x, start, reached))
-    assert float(data) > float(begun)
-    assert float(data) > float(ended)
+        gradients = [p.grad for p in system.network.parameters() if p.grad is not None]
+        rate = 1e-3 / max(float(g.abs().max()) for g in gradients)
+        for p in system.network.parameters():
+            if p.grad is not None:
+                p.sub_(rate * p.grad)
+    assert float(loss().detach()) < float(before.detach())
+    assert (system.chains < 255).any()
 
 
 # Walks
@@ -341,22 +416,48 @@ def test_walks_say_their_energy_and_can_be_cancelled() -> None:
 
 
 def test_a_trace_has_the_energies_of_the_walk(trained: Descriptor) -> None:
+    """It goes on with a kept chain; where none is kept, a new one begins."""
+    assert (trained.chains < 255).any()
     trace = trained.trace(Run([1, 2]))
-    assert trace.energies.shape == (trained.config.walk + 1, 2)
+    assert trace.energies.shape == (trained.config.onward + 1, 2)
     assert len(trace.shapes) == 2
+    without = copy.deepcopy(trained)
+    without.chains.fill_(255)
+    trace = without.trace(Run([1, 2]))
+    assert trace.energies.shape == (trained.config.walk + 1, 2)
+
+
+def test_walks_lose_their_noise_and_end_at_the_mean() -> None:
+    """Without a network a walk draws independent cells; what is shown has no noise."""
+    system = build()
+    full = torch.zeros(2, 32, 32, 32)
+    full[:, :16] = 1
+    system.mean.copy_(full[0])
+    trace = system._walk(full.flip(1), nothing(full), 2.5, 8, Run([1, 2]))
+    levels = system._levels(torch.tensor([2.5, 1.0]), 8)
+    assert len(levels) == len(trace.energies) == 9
+    assert torch.allclose(levels[0].flatten(), torch.tensor([2.5, 1.0]))
+    assert torch.allclose(levels[-1].flatten(), torch.tensor(system.config.sigma))
+    values = torch.stack([shape.values for shape in trace.shapes])
+    assert float((values - full).abs().mean()) < 0.01
+
+
+def test_a_published_walk_from_far_away_goes_down() -> None:
+    system = published()
+    far = 3 * randn(2, 32, 32, 32)
+    trace = system._walk(far, nothing(far), 0.0, 8, Run([1, 2]))
     assert (trace.energies[-1] < trace.energies[0]).all()
 
 
 def test_the_adjusted_walk_refuses_steps_that_are_too_long() -> None:
-    """With steps that overshoot every peak, nothing moves until the noise is switched off."""
     x = torch.zeros(1, 32, 32, 32)
     run = Run([0])
-    plain, adjusted = (build(step=0.5, limit=0.0)._dynamics(lambda c: c, adjusted) for adjusted in (False, True))
+    plain, adjusted = (published(step=1.0)._langevin(nothing(x), adjusted) for adjusted in (False, True))
     assert torch.equal(adjusted.walk(x, range(3), run.randn, run.rand).x, x)
     assert not torch.equal(plain.walk(x, range(3), run.randn, run.rand).x, x)
 
 
 def test_adjusted_sampling_is_repeatable() -> None:
-    system = build(adjusted=True)
+    system = published(adjusted=True)
     a, b = (next(tasks.sample(system, Run([6]))).representation for _ in range(2))
     assert torch.equal(a.values, b.values)  # type: ignore[attr-defined]

@@ -1,24 +1,33 @@
 """3D DescriptorNet, an energy-based model of voxel grids.
 
 Xie, Zheng, Gao, Wang, Zhu and Wu, *Learning Descriptor Networks for 3D Shape Synthesis and Analysis*, CVPR 2018. A
-convolutional network f tilts a Gaussian of deviation sigma around the mean of the data:
+convolutional network f tilts a simple density q of noisy grids:
 
-    p(x) = exp(f(x)) q(x) / Z,      U(x) = |x - mean|^2 / (2 sigma^2) - f(x)
+    p(x) = exp(f(x)) q(x) / Z,      U(x) = -log q(x) - f(x)
 
-It learns from Langevin chains: some persist from step to step, some recover data of which a part was hidden, and some
-recover data that were averaged over blocks of 2^3 cells. So the same walk draws shapes, completes them with the given
-cells clamped, and doubles their resolution with the mean of every block clamped. The energy says how unusual a shape
-is.
+As published q is a Gaussian around the mean of the data. The network learns from Langevin chains, which persist from
+step to step. The same walk draws shapes, completes them with the given cells clamped, and doubles their resolution with
+the mean of every block of 2^3 cells clamped. The energy says how unusual a shape is.
 
-Ours, for a training on a processor core:
+Ours, for a training on a processor core (of this, the preset "paper" only keeps its chains as we do):
 
-- The reference density has two peaks for each cell, empty and full, as the data have; the network is left to learn how
-  cells belong together. The data carry the noise of such a peak.
-- Denoising score matching warms the network up, and goes on beside the chains.
-- A new chain starts from a Gaussian with the mean of the data and their covariance on a coarse grid, which is nearer to
-  shapes than white noise. New shapes start there too.
+- Cells are empty or full, so q has a peak for each, with noise of deviation s around it. By Bayes' rule the noisy cell
+  x tells as much about its content as the log-odds
+
+      l = e + (x - 1/2) / s^2,      U_s(x) = |x|^2 / (2 s^2) - sum log(1 + exp(o + l)) - f(l),
+
+  where o are the log-odds of each cell in the data, and e those of what is given: cells that are known, or how full
+  blocks are, interpolated. For the true density, f + sum log(1 + exp(o + l)) is the cumulant generating function of the
+  data at l, whatever s. So a single f serves all noise and all that may be given, and x - s^2 dU/dx, the mean of the
+  shapes that x may be a noisy one of, is sigmoid(o + l) + df/dl.
+- f compares how well l fits cells that are independent with how well it fits those that a context makes likely. The
+  context is the output of a small network that looks at the whole grid.
+- Walks lose their noise on the way (annealed Langevin dynamics) and end with a jump to that mean.
+- Denoising score matching, with noise of all sizes, teaches the network nearly everything: the whole shape noisy, or a
+  part given, or the mean of blocks. Chains come last, for few steps, and score matching goes on beside them.
+- A new chain starts from a Gaussian with the mean of the data and their covariance on a coarse grid, and much noise.
 - Between steps a persistent chain is kept as its occupancy, a bit a cell: 4 KB each, in checkpoints and in the trained
-  model, so that a training goes on with its own chains.
+  model, so that a training goes on with its own chains. It goes on from there with noise anew.
 """
 
 from __future__ import annotations
@@ -26,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -43,63 +52,63 @@ RESOLUTION = 32
 COARSE = 8
 #: No cell is thought to be full, or empty, more seldom than this.
 RARE = 0.002
+#: Log-odds of cells that are known.
+SURE = 6.0
+#: Sizes of log-odds that the network can tell.
+FELT = (0.3, 1.5, SURE)
+#: Blocks that are partly full leave each cell at least this chance, of being full and of being empty.
+CHANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Config:
-    """Sizes of the network and rules of the walk.
+    """Sizes of the networks and rules of the walk.
 
     Args:
-        channels, kernels, strides: of the convolutions; their padding is as little as reaches every cell.
-        hidden: width of a fully connected layer before the energy; 0 for none, as published.
-        smooth: SiLU, whose gradient has no steps, in place of ReLU.
-        gain: what the network's output is multiplied by: how steep it is from the start.
-        cells: the reference density has two peaks for each cell, empty and full as often as in the data, in place of
-            one around their mean.
-        sigma: deviation of the reference density's peaks.
-        step: of the walk, in units of occupancy.
+        channels: of the network's grids of 16, 8 and 4 cells a side; of the published stack of convolutions, each.
+        kernels, strides: of the published stack; its padding is as little as reaches every cell. Empty for our network.
+        sigma: the least deviation of the noise; of the reference density, as published.
+        step: of the walk, in units of occupancy, as published.
+        far: deviation of the noise with which a walk starts, and the most of score matching: that of cells adds up to
+            more than shapes differ by.
+        again: deviation of the noise with which a kept chain goes on.
+        doubt: deviation of the noise with which walks end that double the resolution: the cells of blocks are not
+            drawn then, but as full as is expected.
         steps: of the walk, for each update of the network.
-        limit: the largest change of one cell by the drift of one step; 0 for none.
-        noisy: the data carry the noise that the walk has around a peak of the reference density.
         shares: of the chains that persist and that complete; the others double the resolution.
         restart: probability that a persistent chain starts anew.
         chains: how many persist.
         directions: of the covariance of the data, for new chains; 0 for white noise of the reference Gaussian.
-        calm: weight of the squared output of the network in the loss.
+        weight: of what chains teach, beside score matching.
         rate: of Adam.
         average: exponential moving average of the weights, by decay; 0 for none.
         warm: steps of score matching before the first chain; 0 for none, as published.
         warm_rate: of Adam, for those.
-        anchor: weight of score matching beside the chains; 0 for none, as published.
-        walk: steps from a new start to a shape.
+        walk: steps from a new start to a shape, and of a walk with something given.
         onward: steps from where a persistent chain was.
-        adjusted: accept or refuse each step of a shape's walk by the rule of Metropolis and Hastings.
+        adjusted: accept or refuse each published step of a shape's walk by the rule of Metropolis and Hastings.
     """
 
-    channels: tuple[int, ...] = (16, 32, 64)
-    kernels: tuple[int, ...] = (4, 4, 4)
-    strides: tuple[int, ...] = (2, 2, 2)
-    hidden: int = 64
-    smooth: bool = True
-    gain: float = 10.0
-    cells: bool = True
-    sigma: float = 0.35
-    step: float = 0.2
+    channels: tuple[int, ...] = (24, 64, 96)
+    kernels: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    sigma: float = 0.3
+    step: float = 0.0
+    far: float = 20.0
+    again: float = 3.0
+    doubt: float = 5.0
     steps: int = 20
-    limit: float = 0.2
-    noisy: bool = True
-    shares: tuple[float, float] = (0.45, 0.35)
+    shares: tuple[float, float] = (0.6, 0.2)
     restart: float = 0.1
     chains: int = 48
     directions: int = 32
-    calm: float = 0.01
-    rate: float = 5e-4
+    weight: float = 0.1
+    rate: float = 1e-4
     average: float = 0.99
     warm: int = 4000
     warm_rate: float = 2e-3
-    anchor: float = 1.0
-    walk: int = 120
-    onward: int = 30
+    walk: int = 60
+    onward: int = 40
     adjusted: bool = False
 
 
@@ -108,12 +117,30 @@ class Trace:
     """A walk.
 
     Args:
-        shapes: at its end.
+        values: at its end, 0 for empty and 1 for full or a little beyond, with shape (B, R, R, R).
         energies: before each step and after the last, with shape (steps + 1, B).
     """
 
-    shapes: list[Voxels]
+    values: Tensor
     energies: Tensor
+
+    @property
+    def shapes(self) -> list[Voxels]:
+        """What they stand for."""
+        return [Voxels(one) for one in self.values.clamp(0, 1)]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is given of shapes.
+
+    Args:
+        odds: of each cell, logarithms, with shape (B, R, R, R); 0 where nothing is known.
+        free: what may move, and is noisy.
+    """
+
+    odds: Tensor
+    free: ebm.Projection
 
 
 class Descriptor(System):
@@ -127,23 +154,19 @@ class Descriptor(System):
             "channels": (200, 100),
             "kernels": (16, 6),
             "strides": (3, 2),
-            "hidden": 0,
-            "smooth": False,
-            "gain": 1.0,
-            "cells": False,
             "sigma": 0.5,
             "step": 0.1,
-            "limit": 0.0,
-            "noisy": False,
+            "steps": 20,
             "shares": (1.0, 0.0),
             "restart": 0.0,
             "chains": 20,
             "directions": 0,
-            "calm": 0.0,
+            "weight": 1.0,
             "rate": 0.01,
             "average": 0.0,
             "warm": 0,
-            "anchor": 0.0,
+            "walk": 120,
+            "onward": 30,
         },
     }
 
@@ -155,7 +178,8 @@ class Descriptor(System):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.network = Network(config)
+        self.published = bool(config.kernels)
+        self.network: nn.Module = Stack(config) if self.published else Hourglass(config)
         self.register_buffer("mean", torch.zeros((RESOLUTION,) * 3))
         #: Directions of the coarse covariance, each as long as its deviation.
         self.register_buffer("spread", torch.zeros(config.directions, *(COARSE,) * 3))
@@ -177,14 +201,15 @@ class Descriptor(System):
             "denoise",
             (self.network,),
             self._denoise,
-            lambda network, parameters: torch.optim.Adam(parameters, lr=config.warm_rate),
+            # A short memory: the first gradients are many times as large as all others.
+            lambda network, parameters: torch.optim.Adam(parameters, lr=config.warm_rate, betas=(0.9, 0.99)),
             steps=config.warm,
             batch_size=16,
             average={self.network: 0.99},
             dataset=self._survey,
             finish=self._calibrate,
             cosine=True,
-            cost=0.15,
+            cost=0.25,
         )
         return [
             *([warming] if config.warm else []),
@@ -193,7 +218,7 @@ class Descriptor(System):
                 (self.network,),
                 self._contrast,
                 lambda network, parameters: torch.optim.Adam(parameters, lr=config.rate, betas=(0.5, 0.999)),
-                steps=300,
+                steps=100 if config.warm else 300,
                 batch_size=12 if config.average else 20,
                 average={self.network: config.average} if config.average else {},
                 dataset=self._survey,
@@ -221,53 +246,50 @@ class Descriptor(System):
         yield self.network, self._matching(batch["voxels"].float(), noise)
 
     def _matching(self, full: Tensor, noise: Noise) -> Tensor:
-        """Denoising score matching, in nats: back from noise, from blur, and from regions that another shape fills."""
+        """Denoising score matching, in cells: from noise of all sizes, with much, something or nothing given."""
         count = len(full)
-        kind, amount = noise.rand(count, 2)[..., None, None, None].unbind(1)
-        mean = functional.avg_pool3d(self.mean[None], RESOLUTION // COARSE)
-        coarse = (functional.avg_pool3d(full, RESOLUTION // COARSE) - mean).flatten(1)
-        directions = self.spread.flatten(1)
-        z = coarse @ directions.T / directions.square().sum(1).clamp_min(1e-6)
-        still = torch.zeros_like(full)
-        own, other = self._fresh(z, still), self._fresh(noise.randn(count, self.config.directions), still)
-        hidden = _hidden(noise.rand(count, 8), noise.rand(*full.shape))
-        far = torch.where(kind < 0.3, own, torch.where(hidden, torch.where(kind < 0.55, own, other), full))
-        far = torch.where(kind >= 0.8, _blocks(full), far)
-        noisy = full + amount * (far - full) + self.jitter * noise.randn(*full.shape)
-        variance = self.jitter**2
-        return ebm.denoising_loss(self._energy, noisy, full, variance) * RESOLUTION**3 / (2 * variance)
+        kind, size = noise.rand(count, 2).unbind(1)
+        hidden, doubling = _hidden(noise.rand(count, 8), noise.rand(*full.shape)), kind >= 0.75
+        given = _given(full, hidden | _wide(kind < 0.4), doubling)
+        # A little less noise than walks end with, or the last steps were at the edge of what was learnt.
+        least, most = 0.8 * self.config.sigma, self.config.far
+        deviation = _wide(least * (most / least) ** size)
+        noisy = full + deviation * given.free(noise.randn(*full.shape))
+        energy = lambda x: self._energy(x, deviation, given.odds)  # noqa: E731
+        return ebm.denoising_loss(energy, noisy, full, deviation.square()) * RESOLUTION**3
 
     def _contrast(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
         config = self.config
         full = batch["voxels"].float()
         count = len(full)
-        x = full + self.jitter * noise.randn(*full.shape)
         kind, again = noise.rand(count, 2).unbind(1)
         slots, number = self._slots(noise, count)
         # More chains in a batch than there are places: the rest completes.
         persistent = (kind < config.shares[0]) & (number < config.chains)
         doubling = kind >= sum(config.shares)
-        kept = self._unpacked(slots) + self.jitter * noise.randn(*full.shape)
-        fresh = self._fresh(noise.randn(count, config.directions), noise.randn(*full.shape))
-        old = (again >= config.restart) & (self.chains[slots] < 255).any(1)
-        hidden = persistent[:, None, None, None] | _hidden(noise.rand(count, 8), noise.rand(*full.shape))
-        start = torch.where(hidden, fresh, x)
-        start = torch.where((persistent & old)[:, None, None, None], kept, start)
-        start = torch.where(doubling[:, None, None, None], _blocks(x), start)
-        reached = self._dynamics(_free(hidden, doubling)).walk(
-            start,
-            range(config.steps),
-            lambda *shape: noise.randn(count, *shape),
-            lambda *shape: noise.rand(count, *shape),
-        )
-        self._keep(reached.x, slots, persistent, noise)
-        found = self.network(torch.cat([x, reached.x]) - self.mean)
+        old = persistent & (again >= config.restart) & (self.chains[slots] < 255).any(1)
+        hidden = _wide(persistent) | _hidden(noise.rand(count, 8), noise.rand(*full.shape))
+        given = _given(full, hidden, doubling)
+        fresh = self._fresh(noise.randn(count, config.directions))
+        start = torch.where(_wide(old), self._unpacked(slots), torch.where(hidden, fresh, full))
+        start = torch.where(_wide(doubling), _blocks(full), start)
+        most = torch.where(old, self._again, self._far)
+        randn = lambda *shape: noise.randn(count, *shape)  # noqa: E731
+        begun = start + _wide(most) * given.free(randn(*full.shape[1:]))
+        if self.published:
+            x, reached = full, self._langevin(given).walk(begun, range(config.steps), randn, randn).x
+            cells = reached
+        else:
+            x = full + config.sigma * given.free(randn(*full.shape[1:]))
+            state = self._annealing(given).walk(begun, self._levels(most, config.steps), randn)
+            reached, cells = state.x, state.x - state.drift
+        self._keep(cells >= 0.5, slots, persistent, noise)
+        odds = torch.cat([given.odds] * 2)
         # Of the energy only f learns: what the reference density says of either side has no gradient, but much noise.
-        energies = -config.gain * found
-        calm = config.calm * found.square().mean()
-        loss = ebm.contrastive_loss(energies[:count], energies[count:]) + calm
-        if config.anchor:
-            loss = loss + config.anchor * self._matching(full, noise)
+        energies = -self._tilt(torch.cat([x, reached]), odds.new_full((2 * count, 1, 1, 1), config.sigma), odds)
+        loss = config.weight * ebm.contrastive_loss(energies[:count], energies[count:])
+        if config.warm:
+            loss = loss + self._matching(full, noise)
         yield self.network, loss
 
     def _slots(self, noise: Noise, count: int) -> tuple[Tensor, Tensor]:
@@ -277,9 +299,9 @@ class Descriptor(System):
         number = torch.arange(whole)[noise.share] if noise.whole else torch.arange(count)
         return order[number % self.config.chains].to(self.device), number.to(self.device)
 
-    def _keep(self, x: Tensor, slots: Tensor, persistent: Tensor, noise: Noise) -> None:
-        """Remembers where persistent chains are, in all processes that share the batch."""
-        rows = torch.cat([persistent[:, None].float(), slots[:, None].float(), _packed(self._full(x)).float()], dim=1)
+    def _keep(self, full: Tensor, slots: Tensor, persistent: Tensor, noise: Noise) -> None:
+        """Remembers the cells (B, R, R, R) of persistent chains, in all processes that share the batch."""
+        rows = torch.cat([persistent[:, None].float(), slots[:, None].float(), _packed(full).float()], dim=1)
         if noise.whole:
             own, rows = rows, rows.new_zeros(noise.whole, rows.shape[1])
             rows[noise.share] = own
@@ -290,72 +312,119 @@ class Descriptor(System):
     def _calibrate(self, data: Batch, run: Run) -> None:
         with torch.no_grad():
             parts = data["voxels"][:1024].split(32)
-            energies = torch.cat([self._energy(part.float().to(self.device)) for part in parts])
+            energies = torch.cat([self._settled(part.float().to(self.device)) for part in parts])
         self.usual.copy_(torch.stack([energies.mean(), energies.std(correction=0).clamp_min(1e-3)]))
 
     # The energy, and walks on it
 
-    @property
-    def jitter(self) -> float:
-        """Deviation of the noise on data: with long steps, a walk is a little wider than the peak it is on."""
-        variance, step = self.config.sigma**2, self.config.step
-        return (variance / (1 - step**2 / (4 * variance))) ** 0.5 if self.config.noisy else 0.0
+    def _odds(self, x: Tensor, deviation: Tensor, given: Tensor) -> Tensor:
+        """l: how much likelier than usual cells are full than empty, by what is given and by noisy grids."""
+        return given + (x - 0.5) / deviation.square()
 
-    def _reference(self, x: Tensor) -> Tensor:
-        """-log q up to a constant, of grids (B, R, R, R), with shape (B,)."""
-        variance = self.config.sigma**2
-        if not self.config.cells:
-            return (x - self.mean).flatten(1).square().sum(1) / (2 * variance)
-        return _Peaks.apply(x, self._odds, variance)  # type: ignore[return-value]  # untyped
+    def _reference(self, x: Tensor, deviation: Tensor, given: Tensor) -> Tensor:
+        """-log q up to a constant, with shape (B,); arguments as for :meth:`_energy`."""
+        if self.published:
+            return ((x - self.mean).square() / (2 * deviation.square())).flatten(1).sum(1)
+        peaks = functional.softplus(self._usual + self._odds(x, deviation, given))
+        return (x.square() / (2 * deviation.square()) - peaks).flatten(1).sum(1)
 
-    def _energy(self, x: Tensor) -> Tensor:
-        """U of grids (B, R, R, R), with shape (B,)."""
-        return self._reference(x) - self.config.gain * self.network(x - self.mean)
-
-    def _dynamics(self, free: ebm.Projection, adjusted: bool = False) -> ebm.Langevin:
-        return ebm.Langevin(self._energy, self.config.step, adjusted, free, self.config.limit or float("inf"))
-
-    def _fresh(self, z: Tensor, epsilon: Tensor) -> Tensor:
-        """Starts of new chains (B, R, R, R), from standard normal (B, directions) and (B, R, R, R)."""
-        if not self.config.directions:
-            return self.mean + self.config.sigma * epsilon
-        coarse = (z @ self.spread.flatten(1)).reshape(-1, 1, *(COARSE,) * 3)
-        smooth = functional.interpolate(coarse, size=RESOLUTION, mode="trilinear")[:, 0]
-        return (self.mean + smooth).clamp(0, 1) + self.jitter * epsilon
-
-    def _full(self, x: Tensor) -> Tensor:
-        """Which cells of noisy grids (B, R, R, R) are full, most probably: seldom full ones need more of a reason."""
-        if not self.config.cells:
-            return x >= 0.5
-        return self._odds + (x - 0.5) / self.config.sigma**2 >= 0
+    def _tilt(self, x: Tensor, deviation: Tensor, given: Tensor) -> Tensor:
+        """f, with shape (B,); arguments as for :meth:`_energy`."""
+        if self.published:
+            return self.network(x - self.mean)
+        return self.network(self._odds(x, deviation, given), self._usual)
 
     @property
-    def _odds(self) -> Tensor:
-        """Logarithms of how much oftener full than empty each cell is, with shape (R, R, R)."""
+    def _usual(self) -> Tensor:
+        """o: logarithms of how much oftener full than empty each cell is in the data, with shape (R, R, R)."""
         return self.mean.clamp(RARE, 1 - RARE).logit()
+
+    def _energy(self, x: Tensor, deviation: Tensor, given: Tensor) -> Tensor:
+        """U, with shape (B,).
+
+        Args:
+            x: with shape (B, R, R, R).
+            deviation: of their noise, with shape (B, 1, 1, 1).
+            given: log-odds of what is given, with shape (B, R, R, R).
+        """
+        return self._reference(x, deviation, given) - self._tilt(x, deviation, given)
+
+    def _settled(self, full: Tensor) -> Tensor:
+        """U of grids (B, R, R, R) without noise, where the least of it is expected; with shape (B,)."""
+        return self._energy(full, torch.full_like(full[:, :1, :1, :1], self.config.sigma), torch.zeros_like(full))
+
+    def _langevin(self, given: Given, adjusted: bool = False) -> ebm.Langevin:
+        """The published walk."""
+        return ebm.Langevin(
+            lambda x: self._energy(x, x.new_full((len(x), 1, 1, 1), self.config.sigma), given.odds),
+            self.config.step,
+            adjusted,
+            given.free,
+        )
+
+    def _annealing(self, given: Given) -> ebm.Annealing:
+        return ebm.Annealing(lambda x, deviation: self._energy(x, deviation, given.odds), given.free)
+
+    def _levels(self, most: Tensor, steps: int, least: float | None = None) -> list[Tensor]:
+        """Deviations of the noise before each step and after the last, each with shape (B, 1, 1, 1)."""
+        ratio = (least or self.config.sigma) / _wide(most)
+        return [_wide(most) * ratio ** (step / steps) for step in range(steps + 1)]
+
+    # Deviations of the noise at the start of a walk: of a new one, and from a kept chain.
+
+    @property
+    def _far(self) -> float:
+        return self.config.sigma if self.published else self.config.far
+
+    @property
+    def _again(self) -> float:
+        return 0.0 if self.published else self.config.again
+
+    def _fresh(self, z: Tensor) -> Tensor:
+        """Starts of new chains (B, R, R, R), without noise, from standard normal (B, directions)."""
+        coarse = (z @ self.spread.flatten(1)).reshape(-1, 1, *(COARSE,) * 3)
+        if not self.config.directions:
+            return self.mean.expand(len(z), *self.mean.shape)
+        smooth = functional.interpolate(coarse, size=RESOLUTION, mode="trilinear")[:, 0]
+        return (self.mean + smooth).clamp(0, 1)
 
     def _unpacked(self, slots: Tensor) -> Tensor:
         """Occupancy (B, R, R, R), float, of kept chains."""
         bits = torch.arange(8, device=slots.device)
         return (self.chains[slots][..., None] >> bits & 1).float().reshape(-1, *(RESOLUTION,) * 3)
 
-    def _walk(self, start: Tensor, free: ebm.Projection, run: Run, steps: int) -> Trace:
+    def _walk(
+        self, start: Tensor, given: Given, most: float, steps: int, run: Run, least: float | None = None
+    ) -> Trace:
         """Walks over noisy shapes, then jumps to the mean of the shapes that each may be a noisy one of.
 
-        Saremi and Hyvarinen, *Neural Empirical Bayes*, 2019: with U of shapes with noise of variance v, that mean is
-        x - v dU/dx.
+        That mean is x - s^2 dU/dx: Saremi and Hyvarinen, *Neural Empirical Bayes*, 2019. As published there is no jump.
+
+        Args:
+            start: without noise, with shape (B, R, R, R).
+            given: what is clamped.
+            most: deviation of the noise at the start.
+            steps: from there.
+            run: randomness, progress, cancellation.
+            least: deviation of the noise at the end; by default the least there is. Has no effect as published.
         """
         energies: list[Tensor] = []
-        dynamics = self._dynamics(free, self.config.adjusted)
-        state = dynamics.at(start)
-        for step in run.track(range(steps)):
-            energies.append(state.energy)
+
+        def watch(step: int, found: Tensor) -> None:
+            energies.append(found)
             if step % 5 == 0:
-                run.note(f"energy {float(state.energy[0]):.1f}")
-            state = dynamics.advance(state, run.randn, run.rand)
-        jump = ebm.Langevin(self._energy, 2**0.5 * self.jitter, free=free).at(state.x).drift
-        values = (state.x - jump).clamp(0, 1)
-        return Trace([Voxels(one) for one in values], torch.stack([*energies, state.energy]))
+                run.note(f"energy {float(found[0]):.1f}")
+
+        noisy = start + most * given.free(run.randn(*start.shape[1:]))
+        if self.published:
+            walk = self._langevin(given, self.config.adjusted)
+            state = walk.walk(noisy, run.track(range(steps)), run.randn, run.rand, watch)
+            values, energies = state.x, [*energies, state.energy]
+        else:
+            levels = self._levels(start.new_full((len(start),), most), steps, least)
+            state = self._annealing(given).walk(noisy, run.track(levels), run.randn, watch)
+            values = state.x - state.drift
+        return Trace(values, torch.stack(energies))
 
     # Abilities
 
@@ -368,20 +437,21 @@ class Descriptor(System):
         As in the paper, shapes are where persistent chains are: each seed goes on with one of those that were kept, or
         begins a new one where none was.
         """
-        z, epsilon, chooser = run.randn(self.config.directions), run.randn(*(RESOLUTION,) * 3), run.rand()
+        config = self.config
+        z, chooser = run.randn(config.directions), run.rand()
+        fresh = self._fresh(z)
+        nothing = _given(fresh, torch.ones_like(fresh, dtype=torch.bool))
         kept = (self.chains < 255).any(1).nonzero()[:, 0]
         if not len(kept):
-            return self._walk(self._fresh(z, epsilon), lambda change: change, run, self.config.walk)
+            return self._walk(fresh, nothing, self._far, config.walk, run)
         chosen = kept[(chooser * len(kept)).long().clamp_max(len(kept) - 1)]
-        start = self._unpacked(chosen) + self.jitter * epsilon
-        return self._walk(start, lambda change: change, run, self.config.onward)
+        return self._walk(self._unpacked(chosen), nothing, self._again, config.onward, run)
 
     def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Voxels]:
         """Walks with the given cells clamped."""
         mask = nearest(known.to(self.device), RESOLUTION)
-        given = self._voxels([partial]) + self.jitter * run.randn(*(RESOLUTION,) * 3)
-        fresh = self._fresh(run.randn(self.config.directions), run.randn(*(RESOLUTION,) * 3))
-        trace = self._walk(torch.where(mask, given, fresh), lambda change: change * ~mask, run, self.config.walk)
+        cells = torch.where(mask, self._voxels([partial]), self._fresh(run.randn(self.config.directions)))
+        trace = self._walk(cells, _given(cells, ~mask), self._far, self.config.walk, run)
         return [shape.keep(partial, mask) for shape in trace.shapes]
 
     def refine(self, assets: Sequence[Asset], run: Run) -> list[Voxels]:
@@ -389,105 +459,128 @@ class Descriptor(System):
         found = []
         for i, asset in enumerate(assets):
             with run.span(i / len(assets), (i + 1) / len(assets)):
-                one = _seeded(run.seeds[i % len(run.seeds)], run)
+                one = run.seeded(run.seeds[i % len(run.seeds)])
                 coarse = _blocks(self._voxels([asset]))
-                start = coarse + _fine(self.jitter * one.randn(*(RESOLUTION,) * 3))
-                (shape,) = self._walk(start, _fine, one, self.config.walk).shapes
-                found.append(Voxels(_as_full(shape.values, coarse[0])))
+                given = _given(coarse, torch.zeros_like(coarse, dtype=torch.bool), coarse.new_ones(1, dtype=torch.bool))
+                walked = self._walk(coarse, given, self._far, self.config.walk, one, self.config.doubt)
+                found.append(Voxels(_as_full(walked.values[0], coarse[0])))
         return found
 
     def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
         """How many deviations the energy lies above that of the training shapes."""
         with torch.no_grad():
-            return (self._energy(self._voxels(assets)) - self.usual[0]) / self.usual[1]
+            return (self._settled(self._voxels(assets)) - self.usual[0]) / self.usual[1]
 
     def _voxels(self, assets: Sequence[Asset]) -> Tensor:
         """With shape (B, R, R, R), float."""
         return torch.stack([torch.as_tensor(a.voxels(RESOLUTION)) for a in assets]).to(self.device).float()
 
 
-def _seeded(seed: int, run: Run) -> Run:
-    """A run of one seed whose progress is that of ``run``."""
+class Hourglass(nn.Module):
+    """The context of cells, and the energy of what they are in it.
 
-    def on_progress(fraction: float) -> bool:
-        run.report(fraction)
-        return True
+        f(l) = sum log((1 + exp(l + o + c)) / ((1 + exp(o + c)) (1 + exp(l + o)))) + g
 
-    return Run([seed], run.device, on_progress, run.on_note)
-
-
-class _Peaks(torch.autograd.Function):
-    """-log((1 - m) N(x; 0) + m N(x; 1)) for cells that are full with log-odds logit(m), summed over each grid.
-
-    Its gradient is written out: it is half of what a step of the walk would cost beside the network.
+    Were cells independent, but for a context that tells their log-odds o + c, then f with the likelihood of that
+    context as g would be exact. c and g are read off what is seen of l itself: down to a grid of 4 cells a side, and
+    back to 16. What leads from one grid to the next is linear in blocks of 2^3 cells, and each grid has a learned bias
+    for every place: assets stand upright and in the middle.
     """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, odds: Tensor, variance: float) -> Tensor:
-        full = odds + (x - 0.5) / variance
-        ctx.save_for_backward((x - full.sigmoid()) / variance)
-        return (x.square() / (2 * variance) - functional.softplus(full)).flatten(1).sum(1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (slope,) = ctx.saved_tensors
-        return gradients[0][:, None, None, None] * slope, None, None
-
-
-class Network(nn.Module):
-    """f: convolutions, and a number for each grid."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        activation = nn.SiLU if config.smooth else nn.ReLU
-        self.reach = _padding(RESOLUTION, config.kernels[0], config.strides[0])
-        self.stride = config.strides[0]
-        # A grid has one channel, for which convolutions are slow. Cells that a stride jumps over become channels where
-        # the kernel is a multiple of the stride: the same sums, several times as fast.
-        self.gathers = config.kernels[0] % self.stride == 0 and (RESOLUTION + sum(self.reach)) % self.stride == 0
-        if self.gathers:
-            self.first = nn.Conv3d(self.stride**3, config.channels[0], config.kernels[0] // self.stride)
-        else:
-            self.first = nn.Conv3d(1, config.channels[0], config.kernels[0], self.stride)
-        side = _side(RESOLUTION, self.stride)
-        layers: list[nn.Module] = [activation()]
+        fine, middle, coarse = config.channels
+        side = RESOLUTION // 2
+        self.near = nn.Conv3d(len(FELT) * 8, fine, 3, padding=1)
+        self.places = nn.ParameterList(
+            torch.zeros(width, *(side >> level,) * 3) for level, width in enumerate(config.channels)
+        )
+        self.to_middle, self.middle = nn.Conv3d(8 * fine, middle, 1), Residual(middle)
+        self.to_coarse, self.coarse = nn.Conv3d(8 * middle, coarse, 1), Residual(coarse)
+        self.from_coarse, self.again = nn.Conv3d(coarse, 8 * middle, 1), Residual(middle)
+        self.from_middle, self.last = nn.Conv3d(middle, 8 * fine, 1), nn.Conv3d(fine, fine, 3, padding=1)
+        self.context = nn.Conv3d(fine, 8, 1)
+        self.judges = nn.ModuleList(nn.Conv3d(width, 1, 1) for width in (fine, coarse, fine))
+        # Untrained, there is nothing to tell: q alone.
+        for end in (self.context, *self.judges):
+            for p in end.parameters():
+                nn.init.zeros_(p)
+
+    def forward(self, odds: Tensor, usual: Tensor) -> Tensor:
+        """f, with shape (B,), of log-odds l of cells (B, R, R, R), and o (R, R, R)."""
+        # From what much noise leaves of a cell to what is known.
+        felt = torch.stack([(odds / size).tanh() for size in FELT], dim=1)
+        near = functional.silu(self.near(_gathered(felt)) + self.places[0])
+        middle = self.middle(self.to_middle(_gathered(near)) + self.places[1])
+        coarse = functional.silu(self.coarse(self.to_coarse(_gathered(functional.silu(middle))) + self.places[2]))
+        back = functional.silu(self.again(middle + _scattered(self.from_coarse(coarse))))
+        last = functional.silu(self.last(functional.silu(near + _scattered(self.from_middle(back)))))
+        # Sums over so many cells are not for half precision.
+        expected = usual + _scattered(self.context(last)).float()[:, 0]
+        parts = [
+            functional.softplus(odds + expected) - functional.softplus(expected) - functional.softplus(odds + usual)
+        ]
+        parts += [judge(x).float() for judge, x in zip(self.judges, (near, coarse, last), strict=True)]
+        return torch.stack([part.flatten(1).sum(1) for part in parts]).sum(0)
+
+
+class Residual(nn.Module):
+    """Two convolutions, and what goes into them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv3d(width, width, 3, padding=1)
+        self.second = nn.Conv3d(width, width, 3, padding=1)
+        with torch.no_grad():
+            self.second.weight.mul_(0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Of (B, width, R, R, R), of the same size."""
+        return x + self.second(functional.silu(self.first(functional.silu(x))))
+
+
+class Stack(nn.Module):
+    """f as published: convolutions, and a number for each grid."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        side, layers = RESOLUTION, []
         for (before, after), kernel, stride in zip(
-            pairwise(config.channels), config.kernels[1:], config.strides[1:], strict=True
+            pairwise((1, *config.channels)), config.kernels, config.strides, strict=True
         ):
-            layers += [_padded(before, after, kernel, stride, _padding(side, kernel, stride)), activation()]
-            side = _side(side, stride)
-        last = side**3 * config.channels[-1]
-        layers.append(nn.Flatten())
-        if config.hidden:
-            layers += [nn.Linear(last, config.hidden), activation()]
-        self.rest = nn.Sequential(*layers, nn.Linear(config.hidden or last, 1))
+            reached = -(-side // stride)
+            # As little as reaches every cell.
+            total = max((reached - 1) * stride + kernel - side, 0)
+            low, high = total // 2, total - total // 2
+            layers += [
+                nn.ConstantPad3d((low, high, low, high, low, high), 0.0),
+                nn.Conv3d(before, after, kernel, stride),
+                nn.ReLU(),
+            ]
+            side = reached
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(side**3 * config.channels[-1], 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """With shape (B,), of grids (B, R, R, R) less their mean."""
-        x = functional.pad(x, self.reach * 3)
-        if self.gathers:
-            s, m = self.stride, x.shape[-1] // self.stride
-            x = x.reshape(-1, m, s, m, s, m, s).permute(0, 2, 4, 6, 1, 3, 5).reshape(-1, s**3, m, m, m)
-        else:
-            x = x[:, None]
-        return self.rest(self.first(x))[:, 0]
+        return self.layers(x[:, None])[:, 0]
 
 
-def _padded(before: int, after: int, kernel: int, stride: int, reach: tuple[int, int]) -> nn.Module:
-    if reach[0] == reach[1]:
-        return nn.Conv3d(before, after, kernel, stride, reach[0])
-    return nn.Sequential(nn.ConstantPad3d(reach * 3, 0.0), nn.Conv3d(before, after, kernel, stride))
+def _gathered(x: Tensor) -> Tensor:
+    """Cells of blocks of 2^3 as channels: (B, C, R, R, R) to (B, 8 C, R / 2, R / 2, R / 2)."""
+    count, width, half = x.shape[0], x.shape[1], x.shape[2] // 2
+    return x.reshape(count, width, half, 2, half, 2, half, 2).permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
 
 
-def _side(side: int, stride: int) -> int:
-    """Side of what a convolution puts out that reaches every cell."""
-    return -(-side // stride)
+def _scattered(x: Tensor) -> Tensor:
+    """The way back: (B, 8 C, R, R, R) to (B, C, 2 R, 2 R, 2 R)."""
+    count, width, side = x.shape[0], x.shape[1] // 8, x.shape[2]
+    parts = x.reshape(count, width, 2, 2, 2, side, side, side).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return parts.reshape(count, width, *(2 * side,) * 3)
 
 
-def _padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Zeros before and after, for that."""
-    total = max((_side(side, stride) - 1) * stride + kernel - side, 0)
-    return total // 2, total - total // 2
+def _wide(values: Tensor) -> Tensor:
+    """(B,) to (B, 1, 1, 1)."""
+    return values[:, None, None, None]
 
 
 def _packed(full: Tensor) -> Tensor:
@@ -514,23 +607,35 @@ def _as_full(values: Tensor, coarse: Tensor) -> Tensor:
     order = (half, 2, half, 2, half, 2)
     blocks = values.reshape(order).permute(0, 2, 4, 1, 3, 5).reshape(-1, 8)
     count = (8 * coarse[::2, ::2, ::2]).round().long().reshape(-1)
-    ranked = torch.cat([blocks.new_full((len(blocks), 1), 2.0), blocks.sort(1, descending=True).values], dim=1)
-    ranked = torch.cat([ranked, blocks.new_full((len(blocks), 1), -1.0)], dim=1)
+    ranked = torch.cat([blocks.amax(1, keepdim=True) + 1, blocks.sort(1, descending=True).values], dim=1)
+    ranked = torch.cat([ranked, blocks.amin(1, keepdim=True) - 1], dim=1)
     edge = (ranked.gather(1, count[:, None]) + ranked.gather(1, count[:, None] + 1)) / 2
-    shifted = (blocks - edge + 0.5).clamp(0, 1)
+    # Exactly as many, should values be equal.
+    full = torch.sort(blocks, dim=1, descending=True, stable=True).indices.argsort(1) < count[:, None]
+    shifted = torch.where(full, (blocks - edge + 0.5).clamp(0.5, 1), (blocks - edge + 0.5).clamp(0, 0.49))
     return shifted.reshape(half, half, half, 2, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(values.shape)
 
 
-def _free(hidden: Tensor, doubling: Tensor) -> ebm.Projection:
-    """What moves in walks: hidden cells (B, R, R, R), or, where ``doubling`` (B,), blocks around their mean."""
-    cells = hidden.float()
+def _given(full: Tensor, hidden: Tensor, doubling: Tensor | None = None) -> Given:
+    """Of shapes (B, R, R, R) all cells but the ``hidden`` ones, or, where ``doubling`` (B,), the mean of blocks."""
+    odds = SURE * (2 * full - 1) * ~hidden
+    if doubling is not None and doubling.any():
+        odds = torch.where(_wide(doubling), _odds_in_blocks(full), odds)
 
     def project(change: Tensor) -> Tensor:
-        moved = change * cells
-        moved[doubling] = _fine(change[doubling])
-        return moved
+        moved = change * hidden
+        return moved if doubling is None else torch.where(_wide(doubling), _fine(change), moved)
 
-    return project
+    return Given(odds, project)
+
+
+def _odds_in_blocks(full: Tensor) -> Tensor:
+    """Log-odds of cells (B, R, R, R) of which only the mean of blocks of 2^3 is seen: interpolated, and then shifted to
+    that mean; where a block is full or empty there is no doubt."""
+    shares = _blocks(full)
+    smooth = functional.interpolate(shares[:, None, ::2, ::2, ::2], size=RESOLUTION, mode="trilinear")[:, 0]
+    partly = (shares + _fine(smooth)).clamp(CHANCE, 1 - CHANCE).logit()
+    return torch.where(shares < 0.01, -SURE, torch.where(shares > 0.99, SURE, partly))
 
 
 def _hidden(numbers: Tensor, cells: Tensor) -> Tensor:
