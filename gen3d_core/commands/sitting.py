@@ -137,8 +137,7 @@ class Job:
         with run.span(0.08, 0.94):
             training.train(system, data, options.folder, plan, run, session, team)
         if session and collection is not None:
-            session.update(state="finishing", left=0.0)
-            session.plot(always=True)
+            session.finishing()
             with run.span(0.94, 1.0):
                 self._finish(system, collection, run)
 
@@ -251,7 +250,9 @@ class Job:
         system.cpu()
         with run.span(0.0, 0.8):
             values, sentences = self._novelty(system, collection, run)
-        meshes = training.samples(system, PREVIEWS, 64)
+        meshes = training.samples(system, resolution=64)
+        if self.session:
+            self.session.draw(meshes)
         if not meshes:
             self._warn(["None of the first samples has a surface: the model needs a longer training."])
         status = self.status
@@ -274,7 +275,7 @@ class Job:
             data=described,
             readme=readme(system, options.system, options.out.name, status.title, origin),
             rank=options.rank,
-            picture=_picture(meshes),
+            picture=_picture(meshes[:PREVIEWS]),
             date=datetime.now(UTC).date().isoformat(),
             assets=count,
             sources=list(collection.names)[:NAMES],

@@ -47,6 +47,7 @@ class Session(Watch):
         self.shown: Sequence[Asset] = ()
         #: The last word, from the folder, a signal or the end of standard input.
         self.word = ""
+        self._moment: Moment | None = None
         self._looked = self._drawn = self._plotted = -float("inf")
         self._began = float("inf")
         self._fraction = 0.0
@@ -58,19 +59,12 @@ class Session(Watch):
 
     def step(self, moment: Moment) -> str:
         now = time.monotonic()
+        self._moment = moment
         if now - self._looked >= OFTEN:
             self._looked = now
             self.ask()
-            self.update(
-                state="training",
-                stage=moment.stage,
-                step=moment.step,
-                steps=moment.steps,
-                fraction=self._fraction,
-                seconds=round(moment.seconds, 1),
-                left=None if moment.left is None else round(moment.left, 1),
-                loss={name: float(f"{value:.5g}") for name, value in moment.loss.items()},
-            )
+            left = None if moment.left is None else round(moment.left, 1)
+            self.update(state="training", left=left, **self._learnt())
             self.plot()
         return self.word
 
@@ -95,6 +89,11 @@ class Session(Watch):
             self.update(warnings=[*self.status.warnings, sentence])
 
     # What the command calls
+
+    def finishing(self) -> None:
+        """All is learnt: says so, with what the last step came to, however short the training was."""
+        self.update(state="finishing", left=0.0, **self._learnt())
+        self.plot(always=True)
 
     def update(self, **changes: Any) -> None:
         """Changes entries of the status and writes it."""
@@ -141,6 +140,20 @@ class Session(Watch):
         except (OSError, EngineError):
             # No room, or no ray caster: a picture is not worth a training.
             return
+
+    def _learnt(self) -> dict[str, Any]:
+        """How far the last step came, as entries of the status."""
+        moment = self._moment
+        if moment is None:
+            return {}
+        return {
+            "stage": moment.stage,
+            "step": moment.step,
+            "steps": moment.steps,
+            "fraction": self._fraction,
+            "seconds": round(moment.seconds, 3),
+            "loss": {name: float(f"{value:.5g}") for name, value in moment.loss.items()},
+        }
 
     def heed(self) -> bool:
         """A signal means: pause. A second one is not for us."""

@@ -461,3 +461,16 @@ def test_adjusted_sampling_is_repeatable() -> None:
     system = published(adjusted=True)
     a, b = (next(tasks.sample(system, Run([6]))).representation for _ in range(2))
     assert torch.equal(a.values, b.values)  # type: ignore[attr-defined]
+
+
+def test_learns_in_half_precision() -> None:
+    # At the usual widths: with some, PyTorch's kernels for second derivatives end the process on processors with AMX.
+    torch.manual_seed(0)
+    system = Descriptor(Descriptor.Config())
+    full = (torch.rand(16, 32, 32, 32) < 0.1).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = system._matching(full, Noise(0, CPU))
+    loss.backward()
+    gradients = [p.grad for p in system.network.parameters() if p.grad is not None]
+    assert sum(float(g.abs().sum()) for g in gradients) > 0
+    assert all(g.isfinite().all() for g in gradients)

@@ -515,8 +515,10 @@ class Hourglass(nn.Module):
         coarse = functional.silu(self.coarse(self.to_coarse(_gathered(functional.silu(middle))) + self.places[2]))
         back = functional.silu(self.again(middle + _scattered(self.from_coarse(coarse))))
         last = functional.silu(self.last(functional.silu(near + _scattered(self.from_middle(back)))))
-        # Sums over so many cells are not for half precision.
-        expected = usual + _scattered(self.context(last)).float()[:, 0]
+        # Sums over so many cells are not for half precision. Nor is what leads to them: the second derivative of so few
+        # channels ends the process there, by a division in PyTorch 2.13's kernels for processors with AMX.
+        with torch.autocast(odds.device.type, enabled=False):
+            expected = usual + _scattered(self.context(last.float()))[:, 0]
         parts = [
             functional.softplus(odds + expected) - functional.softplus(expected) - functional.softplus(odds + usual)
         ]
