@@ -14,6 +14,7 @@ from . import (
     clock,
     findings,
     given_operators,
+    job_panels,
     jobs,
     models,
     operators,
@@ -37,6 +38,7 @@ CLASSES = (
     *train_operators.CLASSES,
     *panels.CLASSES,
     *asset_panels.CLASSES,
+    *job_panels.CLASSES,
 )
 
 

@@ -14,8 +14,8 @@ from . import clock, engine, preferences
 from .status import Verdict, redraw, status
 
 POLL_SECONDS = 0.008
-#: An engine that does not see a cancellation by then is ended.
-CANCEL_SECONDS = 5.0
+#: An engine that does not see a cancellation by then is ended, and started again for what else was asked of it.
+CANCEL_SECONDS = 1.5
 
 
 class Failure(Gen3DError):
@@ -42,6 +42,7 @@ class Call:
         results: what came so far.
         values: of the ``done`` event.
         fraction, text: the progress.
+        begun: when the engine first said something of it, in seconds of the monotonic clock; infinity before.
         error: how it ended, unless well.
         ended: whether nothing more comes.
     """
@@ -52,13 +53,15 @@ class Call:
     values: Mapping[str, Any] = field(default_factory=dict)
     fraction: float = 0.0
     text: str = ""
+    begun: float = inf
     error: Gen3DError | None = None
     ended: bool = False
-    cancelled_at: float = inf
 
 
 _engine = engine.Engine()
 _open: dict[str, Call] = {}
+#: What was cancelled and the engine has not let go of yet, with the time from which it counts as late.
+_leaving: dict[str, float] = {}
 _numbers = itertools.count(1)
 
 
@@ -103,14 +106,18 @@ def wait(call: Call) -> None:
 
 
 def cancel(call: Call) -> None:
-    """Asks the engine to stop working on it; it ends soon, if need be together with the engine."""
-    if call.ended or call.cancelled_at != inf:
+    """Ends a call at once. The engine is asked to stop working on it, and has a moment for that.
+
+    One of a stream is short, and another will follow: a new engine would take longer than to wait for its end.
+    """
+    if call.ended:
         return
-    call.cancelled_at = time.monotonic()
-    call.text = "Stopping"
     if _engine.running:
         _engine.send(protocol.Request(str(next(_numbers)), "cancel", options={"request": call.request.id}))
+        if not call.request.stream:
+            _leaving[call.request.id] = time.monotonic() + CANCEL_SECONDS
         clock.wake()
+    _end(call, Cancelled("The task was cancelled.", "Start it again when you like."))
 
 
 def forget() -> None:
@@ -132,15 +139,19 @@ def poll() -> float:
         status.verdict = Verdict(False, [error.message])
         _end_all(error)
         return inf
-    late = time.monotonic() - CANCEL_SECONDS
-    if any(call.cancelled_at < late for call in _open.values()):
-        stop()
-    return POLL_SECONDS if _open else inf
+    now = time.monotonic()
+    if not _engine.ready:
+        # One that still starts cannot answer; what waits there is dropped before anything is done for it.
+        _leaving.update(dict.fromkeys(_leaving, now + CANCEL_SECONDS))
+    if any(late < now for late in _leaving.values()):
+        _restart()
+    return POLL_SECONDS if _open or _leaving else inf
 
 
 def stop() -> None:
     """Ends the engine, and with it every open call."""
     _engine.stop()
+    _leaving.clear()
     _end_all(Cancelled("The engine was stopped.", "Try again."))
 
 
@@ -157,10 +168,29 @@ def _start() -> None:
     if _engine.running and (_open or _engine.settings == settings):
         return
     _engine.start(settings)
+    _leaving.clear()
     status.verdict = None
     hello = Call(protocol.Request(str(next(_numbers)), "hello"), _hear)
     _open[hello.request.id] = hello
     _engine.send(hello.request)
+
+
+def _restart() -> None:
+    """Another engine in the place of one that does not let go; what else was asked of it is asked again."""
+    waiting = [call for call in _open.values() if call.request.task != "hello"]
+    _engine.stop()
+    _open.clear()
+    try:
+        _start()
+    except Gen3DError as error:
+        _open.update({call.request.id: call for call in waiting})
+        _end_all(error)
+        return
+    for call in waiting:
+        call.results.clear()
+        call.fraction, call.text, call.begun = 0.0, "Starting the engine again", inf
+        _open[call.request.id] = call
+        _engine.send(call.request)
 
 
 def _hear(hello: Call) -> None:
@@ -185,19 +215,22 @@ def _hear(hello: Call) -> None:
 
 
 def _accept(event: Event) -> None:
+    if event.final:
+        _leaving.pop(event.id, None)
     call = _open.get(event.id)
     if call is None:
         return
+    call.begun = min(call.begun, time.monotonic())
     if event.kind == "result":
         call.results.append(event)
-    elif event.kind == "progress" and call.cancelled_at == inf:
+    elif event.kind == "progress":
         call.fraction = max(call.fraction, float(event.values.get("fraction", 0.0)))
         call.text = str(event.values.get("text", ""))
     elif event.final:
         call.values = event.values
         if event.kind == "error":
             _end(call, Failure(event.values))
-        elif event.kind == "cancelled" or call.cancelled_at != inf:
+        elif event.kind == "cancelled":
             _end(call, Cancelled("The task was cancelled.", "Start it again when you like."))
         else:
             _end(call, None)
@@ -213,4 +246,4 @@ def _end(call: Call, error: Gen3DError | None) -> None:
 def _end_all(error: Gen3DError) -> None:
     for call in list(_open.values()):
         if not call.ended:
-            _end(call, Cancelled("The task was cancelled.") if call.cancelled_at != inf else error)
+            _end(call, error)

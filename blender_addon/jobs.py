@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -11,7 +11,7 @@ from bpy.app.handlers import persistent
 from bpy.types import Object, Window
 
 from ..gen3d_core.errors import BadRequest, Gen3DError
-from . import calls, verbs
+from . import calls, clock, verbs
 from .calls import Call, Cancelled
 from .status import record, redraw, status
 from .steps import Step
@@ -27,22 +27,34 @@ class Job:
     """One verb in the background.
 
     Args:
+        number: tells it from others.
         label: what the artist reads: "Generate".
         verb: begun already.
         step: that the engine works on.
         call: its request.
         finish: makes the objects, once all results are there.
-        started: in seconds of the monotonic clock.
         waits_for: why the objects are not made yet.
+        begun: when the engine began with it, in seconds of the monotonic clock; infinity before.
     """
 
+    number: str
     label: str
     verb: verbs.Verb
     step: Step
     call: Call
-    started: float
     finish: verbs.Finish | None = None
     waits_for: str = ""
+    begun: float = inf
+
+    @property
+    def queued(self) -> bool:
+        """Whether the engine is still busy with those before it."""
+        return min(self.begun, self.call.begun) == inf and next(iter(_jobs.values()), self) is not self
+
+    @property
+    def shapes(self) -> int:
+        """How many the engine makes in the present step."""
+        return len(self.step.options.get("seeds", ())) or 1
 
     @property
     def fraction(self) -> float:
@@ -50,18 +62,30 @@ class Job:
         if self.finish:
             return 1.0
         # What is there already is progress, too.
-        shapes = len(self.step.options.get("seeds", ())) or 1
-        fraction = max(self.call.fraction, min(len(self.call.results) / shapes, 1.0))
+        fraction = max(self.call.fraction, min(len(self.call.results) / self.shapes, 1.0))
         return self.step.begin + (self.step.end - self.step.begin) * fraction
 
     @property
-    def text(self) -> str:
-        """What it is doing, with an estimate of the time left."""
-        text = self.waits_for or self.call.text or self.label
-        seconds, fraction = time.monotonic() - self.started, self.fraction
+    def left(self) -> float:
+        """An estimate of the seconds left; infinity while there is too little to go by."""
+        seconds, fraction = time.monotonic() - min(self.begun, self.call.begun), self.fraction
         if self.finish or seconds < ESTIMATE_SECONDS or fraction < 0.05:
-            return text
-        return f"{text}: {seconds / fraction - seconds:.0f} s left"
+            return inf
+        return seconds / fraction - seconds
+
+    @property
+    def text(self) -> str:
+        """What it is doing: the phase, which shape of how many, and the time left."""
+        if self.finish:
+            return "Done, waits for the render" if clock.rendering() else self.waits_for or self.label
+        if self.queued:
+            return "Waits for its turn"
+        parts = [self.call.text or self.label]
+        if self.shapes > 1:
+            parts.append(f"{min(len(self.call.results) + 1, self.shapes)} of {self.shapes}")
+        if self.left < inf:
+            parts.append(f"{self.left:.0f} s left")
+        return ", ".join(parts)
 
 
 _jobs: dict[str, Job] = {}
@@ -108,17 +132,17 @@ def start(label: str, verb: verbs.Verb) -> None:
     step = next(verb)
     number = str(next(_numbers))
     call = calls.send(step.task, step.model, step.options, step.arrays, on_end=lambda call: _continue(number, call))
-    _jobs[number] = Job(label, verb, step, call, time.monotonic())
+    _jobs[number] = Job(number, label, verb, step, call)
     status.error = None
     redraw()
 
 
-def cancel() -> None:
-    """Stops every job; nothing of them is left."""
+def cancel(numbers: Container[str] | None = None) -> None:
+    """Stops some jobs, or every one; nothing of them is left."""
     for job in active():
-        calls.cancel(job.call)
-    for number in [number for number, job in _jobs.items() if job.finish]:
-        del _jobs[number]
+        if numbers is None or job.number in numbers:
+            calls.cancel(job.call)
+            _jobs.pop(job.number, None)
     redraw()
 
 
@@ -161,6 +185,7 @@ def _continue(number: str, call: Call) -> None:
     if isinstance(call.error, Cancelled):
         del _jobs[number]
         return
+    job.begun = min(job.begun, call.begun)
     try:
         # A verb of many steps may go on without the one that failed; the others raise the error again.
         job.step = job.verb.send(call) if call.error is None else job.verb.throw(call.error)

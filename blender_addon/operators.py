@@ -262,10 +262,13 @@ class GEN3D_OT_cancel(Operator):  # noqa: N801
 
     bl_idname = "gen3d.cancel"
     bl_label = "Cancel"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    job: StringProperty(name="Job", description="Numbers of jobs, with spaces between them; empty for every job")
 
     def execute(self, context: Context) -> set[str]:
         """See the class."""
-        jobs.cancel()
+        jobs.cancel(self.job.split() or None)
         return {"FINISHED"}
 
 

@@ -3,7 +3,6 @@
 # The stubs know sets of literals only.
 # pyright: reportIncompatibleVariableOverride=false
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import bpy
@@ -221,22 +220,32 @@ def draw_count(layout: UILayout, settings: Any, count: str) -> None:
 
 
 def draw_button(layout: UILayout, name: str, icon: Any) -> None:
-    """A button; the bar of what is under way takes its place, so that nothing jumps when a task begins or ends."""
-    place = layout.column(align=True)
-    place.scale_y = 1.5
-    _draw_bars(place, jobs.active())
-    if not jobs.active():
-        place.operator(name, icon=icon)
+    """The button that a panel is there for."""
+    _draw_verb(layout, name, icon, "", 1.5)
 
 
 def draw_small(layout: UILayout, name: str, icon: Any, text: str = "") -> None:
-    """One of several buttons of a panel, which gives its place to the bar of its own task only."""
+    """One of several buttons of a panel."""
+    _draw_verb(layout, name, icon, text, 1.0)
+
+
+def _draw_verb(layout: UILayout, name: str, icon: Any, text: str, height: float) -> None:
+    """A button; the bar of its own tasks takes its place, so that nothing jumps when one begins or ends.
+
+    With two small ones beside the bar they are cancelled, and another one is put in line.
+    """
     label = getattr(bpy.ops.gen3d, name.partition(".")[2]).get_rna_type().name  # pyright: ignore
-    place = layout.column(align=True)
     own = [job for job in jobs.active() if job.label == label]
-    _draw_bars(place, own)
+    place = layout.column(align=True)
+    place.scale_y = height
     if not own:
         place.operator(name, text=text or label, icon=icon)
+        return
+    row = place.row(align=True)
+    more = f" (and {len(own) - 1} more)" if len(own) > 1 else ""
+    row.progress(factor=own[0].fraction, text=own[0].text + more)
+    row.operator("gen3d.cancel", text="", icon="X").job = " ".join(job.number for job in own)  # pyright: ignore
+    row.operator(name, text="", icon="ADD")
 
 
 def draw_maker(layout: UILayout, context: Context, *abilities: str) -> Card | None:
@@ -252,13 +261,6 @@ def draw_maker(layout: UILayout, context: Context, *abilities: str) -> Card | No
         draw_text(row, f"Uses {maker.title}", int(letters(context) * MAKER_SHARE), "INFO")
         row.operator("gen3d.use_model", text="Choose").model = maker.id  # pyright: ignore
     return maker
-
-
-def _draw_bars(place: UILayout, under_way: Sequence[jobs.Job]) -> None:
-    for job in under_way:
-        row = place.row(align=True)
-        row.progress(factor=job.fraction, text=job.text)
-        row.operator("gen3d.cancel", text="", icon="X")
 
 
 def _draw_model(layout: UILayout, context: Context, settings: Any) -> None:

@@ -112,7 +112,8 @@ def blender(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "script", ["generate.py", "blend.py", "shapes.py", "given.py", "views.py", "told.py", "assets.py", "many.py"]
+    "script",
+    ["generate.py", "in_line.py", "blend.py", "shapes.py", "given.py", "views.py", "told.py", "assets.py", "many.py"],
 )
 def test_script(blender: Blender, script: str) -> None:
     blender.run(script)
