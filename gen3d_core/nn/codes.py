@@ -153,7 +153,7 @@ class TextExpert(nn.Module):
         super().__init__()
         size = 1024 if wide else 64
         self.encoder = TextEncoder(words, 512 if wide else 40, size)
-        self.predictor = CodePredictor(size, 128 if wide else 16, side, codes)
+        self.predictor = CodePredictor(size, 128 if wide else 24, side, codes)
 
     def forward(self, words: Tensor) -> Tensor:
         """With shape (B, n^3, K), of words (B, T)."""

@@ -15,7 +15,10 @@ each place's codes by themselves, and log p' = (1 - a) log p + a log q.
 Ours: codes follow running means instead of the codebook's loss; distances are truncated near the surface, where the
 shape is, with a cross-entropy of the sign beside the L1 distance, so that thin legs survive; some orders leave a box of
 places to the end, as completions do; and the second expert says what it adds to what it expects of any shape, with
-which log p' = log p + w (log q - log q_0), and of a few draws the one is kept to which it adds most.
+which log p' = log p + w (log q - log q_0), and of a few draws the one is kept to which it adds most. A transformer of
+this size holds parts together better than wholes, so where texts were learnt from a shape is drawn in two steps: one of
+the texts t that are remembered from the training, by how well it fits the codes g that are given, if any, and a shape
+of which it is true, p(x | g) = sum_t p(t | g) p(x | g, t).
 """
 
 from __future__ import annotations
@@ -69,21 +72,21 @@ class Config:
         views: pictures an example that the picture's expert learns from; 0 for none.
     """
 
-    side: int = 6
-    cube: int = 6
+    side: int = 8
+    cube: int = 4
     truncation: float = 0.06
-    codes: int = 256
+    codes: int = 512
     size: int = 64
     encoder: tuple[int, ...] = (192,)
     decoder: tuple[int, ...] = (48, 24)
     attention: bool = False
     decay: float = 0.98
     beta: float = 0.25
-    sign: float = 0.3
+    sign: float = 1.0
     warm: int = 300
     layers: int = 4
     width: int = 144
-    heads: int = 4
+    heads: int = 3
     hidden: int = 288
     dropout: float = 0.0
     frequencies: int = 48
@@ -95,15 +98,17 @@ class Config:
     image: float = 1.0
     added: bool = True
     words: tuple[str, ...] = phrasing.WORDS
-    views: int = 4
+    views: int = 3
 
 
-#: Words of one text, and phrasings of one shape.
-TEXT, PHRASINGS = 16, 8
+#: Words of one text, phrasings of one shape, and texts that are remembered to draw shapes from.
+TEXT, PHRASINGS, REMEMBERED = 16, 8, 512
 #: Pixels along each side of the pictures.
 PICTURE = 32
 #: Share of the examples from which the second expert is told nothing.
 UNTOLD = 0.15
+#: What a place's code counts as evidence for a remembered text: places next to one another tell much the same.
+BELIEVED = 0.5
 #: Draws of which the one is kept that fits a text or a picture best.
 TRIES = 4
 #: Random orders over which a score is the mean.
@@ -148,6 +153,7 @@ class AutoSDF(System):
     }
 
     learnt: Tensor
+    texts: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -167,6 +173,8 @@ class AutoSDF(System):
         self.image_expert = ImageExpert(config.side, config.codes, PICTURE, wide) if config.views else None
         # Whether texts, and pictures, were learnt from.
         self.register_buffer("learnt", torch.zeros(2, dtype=torch.bool))
+        # Sentences about training shapes, each as numbers of words; rows of zeros are none.
+        self.register_buffer("texts", torch.zeros(REMEMBERED, TEXT, dtype=torch.int16))
 
     # Data
 
@@ -209,7 +217,7 @@ class AutoSDF(System):
                 (self.autoencoder,),
                 self._reconstruct,
                 adam(1e-3),
-                steps=4000,
+                steps=6000,
                 batch_size=8,
                 finish=self._quantise,
                 cosine=True,
@@ -220,8 +228,8 @@ class AutoSDF(System):
                 (self.prior,),
                 self._predict,
                 adam(1e-3),
-                steps=3600,
-                batch_size=16,
+                steps=5000,
+                batch_size=8,
                 average={self.prior: 0.998},
                 dataset=self._encoded,
                 cosine=True,
@@ -235,6 +243,7 @@ class AutoSDF(System):
                 steps=4000,
                 average={self.text_expert: 0.995},
                 dataset=self._encoded,
+                finish=self._remember,
                 cosine=True,
                 cost=0.5,
             ),
@@ -279,6 +288,15 @@ class AutoSDF(System):
         codes = [self.autoencoder.encode(g.float().to(self.device) / STEPS) for g in data["sdf"].split(32)]
         return {"codes": torch.cat(codes).cpu(), **{key: data[key] for key in ("words", "views") if key in data}}
 
+    @torch.no_grad()
+    def _remember(self, data: Batch, run: Run) -> None:
+        """The sentences of some training shapes, evenly from all."""
+        words = data["words"][:, 0]
+        count = min(len(words), REMEMBERED)
+        rows = torch.arange(count) * len(words) // count
+        self.texts.zero_()
+        self.texts[:count] = words[rows].to(self.texts)
+
     def _predict(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
         codes = batch["codes"]
         numbers = noise.rand(*codes.shape)
@@ -319,7 +337,7 @@ class AutoSDF(System):
     # Abilities
 
     def sample(self, run: Run) -> list[Voxels]:
-        return self._shapes(self.draw(run))
+        return self._shapes(self._recalled(run))
 
     def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Voxels]:
         """Draws the codes of the cubes of which not every cell is known."""
@@ -435,10 +453,37 @@ class AutoSDF(System):
         gains = expert.gains(drawn).reshape(-1, TRIES)
         return drawn.unflatten(0, (-1, TRIES))[torch.arange(len(gains), device=drawn.device), gains.argmax(1)]
 
+    def _recalled(self, run: Run, codes: Tensor | None = None, observed: Tensor | None = None) -> Tensor:
+        """Codes of shapes, each with a remembered text beside it where there are any; arguments as for :meth:`draw`."""
+        texts = self.texts[(self.texts > 0).any(1)].long()
+        if not self.learnt[0] or not len(texts):
+            return self.draw(run, codes, observed)
+        likely = self._fitting(texts, codes, observed)
+        drawn = []
+        for one in run.each():
+            chosen = texts[autoregressive.draw(likely[None], one.rand())[0]]
+            drawn.append(self.best(one, self._told(chosen), codes, observed))
+        return torch.cat(drawn)
+
+    @torch.no_grad()
+    def _fitting(self, texts: Tensor, codes: Tensor | None, observed: Tensor | None) -> Tensor:
+        """log p(t | g) up to a constant, of texts (T, TEXT), with shape (T,); all alike where nothing is given."""
+        if codes is None or observed is None or not observed.any():
+            return torch.zeros(len(texts), device=texts.device)
+        given = codes[observed][None, :, None]
+
+        def fit(some: Tensor) -> Tensor:
+            logits = self.text_expert(some)[:, observed].log_softmax(-1)
+            return logits.gather(2, given.expand(len(some), -1, -1))[..., 0].sum(1)
+
+        # A few at a time: each has logits of all codes at all places.
+        told = torch.cat([fit(some) for some in texts.split(32)])
+        return BELIEVED * (told - fit(torch.zeros_like(texts[:1])))
+
     def _completed(self, partial: Asset, known: Tensor, expert: Expert | None, run: Run) -> list[Voxels]:
         observed = self.observed(known)
         codes = self.encode_codes(partial)
-        drawn = self.draw(run, codes, observed) if expert is None else self.best(run, expert, codes, observed)
+        drawn = self._recalled(run, codes, observed) if expert is None else self.best(run, expert, codes, observed)
         mask = nearest(known.to(self.device), self.resolution)
         # Where it is known the given distances themselves: the surface there stays as smooth as it was.
         own = _values(self._grid(partial))
@@ -470,8 +515,12 @@ class AutoSDF(System):
             )
         if reading.unknown:
             run.note(f"Not understood: {', '.join(reading.unknown)}")
+        return self._told(words.to(self.device))
+
+    def _told(self, words: Tensor) -> Expert:
+        """What the words (TEXT,) say."""
         with torch.no_grad():
-            told, untold = self.text_expert(torch.stack([words, torch.zeros_like(words)]).to(self.device))
+            told, untold = self.text_expert(torch.stack([words, torch.zeros_like(words)]))
         return Expert(told[None], untold[None], self.config.text)
 
     def _told_by_images(self, images: Tensor) -> Expert:
