@@ -12,12 +12,15 @@ from bpy.types import AddonPreferences, Context, UILayout
 
 from . import extension
 from .engine import Settings
+from .installer import environment
 from .status import status
 from .text import draw_text
 
 #: Names the engine's Python where the preferences do not.
 ENVIRONMENT = "GEN3D_PYTHON"
 LOG = "engine.log"
+#: Of a line.
+LETTERS = 76
 
 DEVICES = [
     ("auto", "Automatic", "The graphics card where PyTorch can use one, else the processor"),
@@ -41,8 +44,14 @@ class Gen3DPreferences(AddonPreferences):
     python: StringProperty(
         name="Python",
         description="A Python 3.11 or later with PyTorch, or the folder of its virtual environment. "
-        f"Left empty, the environment variable {ENVIRONMENT} counts",
+        "Where it is empty, the installed engine counts, and where none is installed, "
+        f"the environment variable {ENVIRONMENT}",
         subtype="FILE_PATH",
+    )
+    torch_index: StringProperty(
+        name="PyTorch Index",
+        description="The address of a further index of packages, for the build of PyTorch that fits the graphics "
+        "card; PyTorch's own page on how to install it names one for each. Left empty, pip's configuration decides",
     )
     device: EnumProperty(name="Device", description="Where the models compute", items=DEVICES)
     zoo: StringProperty(
@@ -57,9 +66,13 @@ class Gen3DPreferences(AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
+        from . import install_operators
+
+        install_operators.draw(layout, LETTERS)
         column = layout.column()
-        column.prop(self, "python")
-        if not self.python:
+        column.prop(self, "torch_index", placeholder="As pip is configured")
+        column.prop(self, "python", text="An Existing Python")
+        if not self.python and not environment.find(extension.my_engine()):
             named = os.environ.get(ENVIRONMENT)
             row = column.row()
             row.active = False
@@ -83,7 +96,7 @@ def _draw_verdict(layout: UILayout) -> None:
         icon="CHECKMARK" if verdict.good else "ERROR",
     )
     for line in verdict.lines:
-        draw_text(box, line, 90)
+        draw_text(box, line, LETTERS)
 
 
 def get() -> Gen3DPreferences:
@@ -98,14 +111,20 @@ def extra_zoos() -> list[Path]:
 
 
 def engine_settings() -> Settings:
-    """What the engine is to be started with."""
-    chosen = get()
+    """What the engine is to be started with: the Python that the preferences name, else the installed one, else the
+    one that the environment names."""
+    chosen, named = get(), os.environ.get(ENVIRONMENT, "")
+    installed = None if chosen.python else environment.find(extension.my_engine())
+    if installed and installed.fault and named:
+        installed = None
     return Settings(
-        python=bpy.path.abspath(chosen.python) if chosen.python else os.environ.get(ENVIRONMENT, ""),
+        python=str(installed.python) if installed else bpy.path.abspath(chosen.python) if chosen.python else named,
         device=chosen.device,
         zoo=os.pathsep.join(str(zoo) for zoo in extra_zoos()),
         root=extension.FOLDER,
         log=extension.user_folder() / LOG,
+        private=installed is not None,
+        fault=installed.fault if installed else "",
     )
 
 
