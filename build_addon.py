@@ -50,6 +50,8 @@ __all__ = ("register", "unregister")
 PACKAGES = ("blender_addon", "gen3d_core")
 PACKAGE_FILES = {".py", ".json", ".png", ".svg"}
 MODEL_FILES = ("README.md", "config.json", "model.safetensors", "preview.png")
+#: Shape sliders, of models that have them: ``gen3d directions MODEL`` writes them.
+SLIDERS_FILE = "directions.safetensors"
 
 
 class BuildError(Exception):
@@ -316,6 +318,8 @@ def contents() -> dict[str, bytes]:
             if not path.is_file():
                 raise BuildError(f"The model {card.parent.name} has no {name}. Complete it, or move it away.")
             files[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+        if (sliders := card.parent / SLIDERS_FILE).is_file():
+            files[sliders.relative_to(ROOT).as_posix()] = sliders.read_bytes()
     return files
 
 

@@ -13,9 +13,13 @@ from . import (
     calls,
     clock,
     findings,
+    following,
     given_operators,
+    install_operators,
+    installs,
     job_panels,
     jobs,
+    keep_operators,
     models,
     operators,
     outliers,
@@ -23,6 +27,9 @@ from . import (
     pictures,
     preferences,
     properties,
+    recipe_operators,
+    shape_operators,
+    shape_panels,
     slider,
     train_operators,
     trainings,
@@ -34,9 +41,14 @@ CLASSES = (
     *properties.CLASSES,
     *operators.CLASSES,
     *given_operators.CLASSES,
+    *shape_operators.CLASSES,
+    *recipe_operators.CLASSES,
+    *keep_operators.CLASSES,
     *asset_operators.CLASSES,
     *train_operators.CLASSES,
+    *install_operators.CLASSES,
     *panels.CLASSES,
+    *shape_panels.CLASSES,
     *asset_panels.CLASSES,
     *job_panels.CLASSES,
 )
@@ -47,17 +59,20 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.register()
-    slider.register()
+    following.register()
     jobs.register()
     outliers.register()
     findings.register()
-    clock.register(calls.poll, jobs.tick, slider.tick, trainings.tick)
+    clock.register(calls.poll, jobs.tick, slider.tick, trainings.tick, installs.tick)
     trainings.register()
     atexit.register(calls.stop)
+    atexit.register(installs.stop)
 
 
 def unregister() -> None:
     """Takes everything away, in the opposite order; the engine ends, and a training pauses."""
+    atexit.unregister(installs.stop)
+    installs.stop()
     atexit.unregister(calls.stop)
     calls.stop()
     trainings.unregister()
@@ -65,7 +80,7 @@ def unregister() -> None:
     findings.unregister()
     outliers.unregister()
     jobs.unregister()
-    slider.unregister()
+    following.unregister()
     properties.unregister()
     models.refresh()
     pictures.unregister()

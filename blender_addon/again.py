@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 
 import bpy
-from bpy.types import Object
+from bpy.types import Mesh, Object
 
-from ..gen3d_core.cards import Card
 from ..gen3d_core.errors import BadRequest
 from . import assets, images, models, objects, slider, steps, views
 from .memory import Memory, require_ours, store_latent
 from .objects import Geometry, Surface
+from .parts import Part
 from .steps import Step
 from .verbs import Verb
 from .views import Camera
+from .wanted import Wanted, require_frame, wanted
 
 #: Tasks that began with another object.
 FROM_ANOTHER = ("augment", "complete", "complete_view", "reconstruct", "refine")
@@ -33,20 +34,42 @@ def regenerate(obj: Object) -> Verb:
     if reason:
         raise BadRequest(f"The mesh of '{obj.name}' stays as it is. {reason}.", "Change that, then try again.")
     uid, name = obj.session_uid, obj.name
+    want = wanted(obj)
+    if want is not None:
+        require_frame(obj, memory)
+        return (yield from _followed(uid, name, want))
     way = _from_another(name, memory) if memory.task in FROM_ANOTHER else _Way(_by_itself(name, memory))
     results = (yield way.step).results
 
     def finish() -> list[Object]:
-        found = objects.find(uid, name)
-        if found is None or not isinstance(found.data, bpy.types.Mesh):
-            raise BadRequest(f"'{name}' is gone, so its new mesh was dropped.", "Undo, then try again.")
+        found, mesh = _found(uid, name)
         shape = way.surface.returned(results[0]) if way.surface else Geometry.of(results[0])
-        objects.fill(found.data, shape)
+        objects.fill(mesh, shape)
         store_latent(found, "latent", results[0].arrays.get("latent"))
-        slider.settle(found)
+        found.gen3d.note = str(results[0].values.get("note", ""))  # pyright: ignore[reportAttributeAccessIssue]
         return [found]
 
     return finish
+
+
+def _followed(uid: int, name: str, want: Wanted) -> Verb:
+    """Makes the mesh of what follows its properties: as its slider would."""
+    call = yield want.step()
+
+    def finish() -> list[Object]:
+        found, _ = _found(uid, name)
+        slider.show(found, call, want)
+        return [found]
+
+    return finish
+
+
+def _found(uid: int, name: str) -> tuple[Object, Mesh]:
+    """An object that may have gone in the meantime, and its mesh."""
+    found = objects.find(uid, name)
+    if found is None or not isinstance(found.data, Mesh):
+        raise BadRequest(f"'{name}' is gone, so its new mesh was dropped.", "Undo, then try again.")
+    return found, found.data
 
 
 def _from_another(name: str, memory: Memory) -> _Way:
@@ -55,10 +78,10 @@ def _from_another(name: str, memory: Memory) -> _Way:
         raise BadRequest(f"'{name}' was made from '{memory.source}', which is gone.", "Undo, or start from another.")
     if memory.task == "augment":
         surface = assets.surface(source)
-        card = _same_version(memory) if memory.method == "model" else None
+        card = models.same_version(memory.model, memory.weights) if memory.method == "model" else None
         step = steps.augmentation(surface, card, memory.method, [memory.seed], memory.amount, memory.quality)
         return _Way(step, surface)
-    card, surface = _same_version(memory), objects.surface(source)
+    card, surface = models.same_version(memory.model, memory.weights), objects.surface(source)
     if memory.task == "reconstruct":
         return _Way(steps.reconstruction(card, surface, memory.quality), surface)
     if memory.task == "refine":
@@ -66,14 +89,12 @@ def _from_another(name: str, memory: Memory) -> _Way:
     if memory.task == "complete_view":
         seen = views.sight(surface, Camera.of(memory.view))
         return _Way(steps.view_completion(card, seen, memory.text, [memory.seed], memory.quality), seen.surface)
-    corners = [list(memory.box[:3]), list(memory.box[3:])] if memory.boxed else None
-    return _Way(steps.completion(card, surface, corners, memory.text, [memory.seed], memory.quality), surface)
+    part = Part.of(memory, surface)
+    return _Way(steps.completion(card, surface, part, memory.text, [memory.seed], memory.quality), surface)
 
 
 def _by_itself(name: str, memory: Memory) -> Step:
-    card, quality = _same_version(memory), memory.quality
-    if memory.task == slider.TASK and memory.a is not None and memory.b is not None:
-        return steps.decode(card, memory.a, memory.b, memory.t, quality)
+    card, quality = models.same_version(memory.model, memory.weights), memory.quality
     if memory.latent is not None:
         return steps.decode(card, memory.latent, memory.latent, 0.0, quality)
     if memory.task == "from_text":
@@ -83,13 +104,3 @@ def _by_itself(name: str, memory: Memory) -> Step:
             raise BadRequest(f"'{name}' does not remember its pictures.", "Make it anew from the pictures.")
         return steps.from_images(card, images.gather(images.named(memory.pictures)), [memory.seed], quality)
     return steps.sample(card, [memory.seed], memory.category, quality)
-
-
-def _same_version(memory: Memory) -> Card:
-    card = models.find(memory.model)
-    if card.sha256 != memory.weights:
-        raise BadRequest(
-            f"The model '{card.title}' is another version than the one this shape was made with.",
-            "Restore that version, or generate a new shape.",
-        )
-    return card

@@ -27,13 +27,18 @@ from ..gen3d_core.errors import BadRequest
 from . import (
     again,
     asset_verbs,
+    baking,
     findings,
     jobs,
+    keeping,
     models,
     objects,
     outliers,
+    recipe,
+    recipe_operators,
     seen_verbs,
     slider,
+    slider_verbs,
     trainings,
     verbs,
     views,
@@ -55,7 +60,9 @@ def generate(
     faces: int = 0,
     debris: bool = True,
 ) -> list[Object]:
-    """New shapes, one per seed, in a row at the 3D cursor.
+    """New shapes, one per seed, in a row at the 3D cursor, or in a sheet where they are more than six.
+
+    They are as large as things are in metres, whatever the scene's unit is.
 
     Args:
         model: id of a model.
@@ -119,6 +126,28 @@ def interpolate(
     return jobs.run(verbs.interpolate(a, b, model, steps, Quality(resolution, faces, debris)))
 
 
+def blend(
+    objects: Sequence[Object],
+    weights: Sequence[float] = (),
+    *,
+    model: str = "",
+    resolution: int = 64,
+    faces: int = 0,
+    debris: bool = True,
+) -> list[Object]:
+    """One object between two to five others: of two, its ``gen3d.t`` blends them, of more the weights of its ends.
+
+        mixed, = api.blend([a, b, c], weights=(1, 1, 0))
+        mixed.gen3d.ends[c.name].weight = 0.5
+
+    Args:
+        objects: generated objects, or any meshes where the model can reconstruct them.
+        weights: one for each, of which only the ratios count; empty for all alike.
+        model, resolution, faces, debris: as for :func:`generate`.
+    """
+    return jobs.run(verbs.blend(objects, weights, model, Quality(resolution, faces, debris)))
+
+
 def arithmetic(
     a: Object,
     b: Object,
@@ -158,6 +187,8 @@ def complete(
     seeds: Sequence[int] = (1,),
     box: Object | None = None,
     *,
+    selected: bool = False,
+    exact: bool = False,
     text: str = "",
     model: str = "",
     resolution: int = 64,
@@ -167,14 +198,17 @@ def complete(
     """Completions of ``obj``, one per seed, beside it.
 
     Args:
-        obj: a mesh; without ``box``, one from which the faces to be replaced were deleted.
+        obj: a mesh; without ``box`` and ``selected``, one from which the faces to be replaced were deleted.
         seeds: the same seed makes the same completion.
         box: an object whose bounding box in the world is the region to be made anew.
+        selected: whether the faces that are selected on the mesh are made anew.
+        exact: whether what is kept keeps its very triangles; ``gen3d.note`` says where that leaves a seam.
         text: that describes the whole, for a model that listens.
         model, resolution, faces, debris: as for :func:`generate`.
     """
     quality = Quality(resolution, faces, debris)
-    return jobs.run(verbs.complete(obj, box, model or _completer(obj, text), seeds, quality, text))
+    model = model or _completer(obj, text)
+    return jobs.run(verbs.complete(obj, box, model, seeds, quality, text, selected, exact))
 
 
 def complete_view(
@@ -218,14 +252,79 @@ def reconstruct(
     return jobs.run(verbs.reconstruct(obj, model or recall(obj).model, Quality(resolution, faces, debris)))
 
 
+def keep(objects: Sequence[Object], in_place: bool = False) -> list[Object]:
+    """Deletes what was made together with ``objects``, which stay; returns these.
+
+        options = api.complete(obj, seeds=range(9))
+        chosen, = api.keep(options[3:4], in_place=True)
+
+    Args:
+        objects: some of those that a task made.
+        in_place: whether they take the place of the object that they were made of, with its materials; it is hidden.
+    """
+    scene = bpy.context.scene
+    assert scene
+    return keeping.keep(scene, objects, in_place)
+
+
 def regenerate(obj: Object) -> list[Object]:
     """Makes a generated object's mesh again, in its present ``gen3d.resolution``; edits by hand are replaced."""
     return jobs.run(again.regenerate(obj))
 
 
 def refresh(obj: Object) -> None:
-    """Waits until the mesh of a blend shows its present ``gen3d.t``; in a window it follows by itself soon after."""
+    """Waits until the mesh of a blend, or of a shape with sliders, shows its present properties.
+
+    In a window it follows by itself soon after.
+    """
     slider.refresh(obj)
+
+
+def directions(obj: Object) -> dict[str, float]:
+    """The sliders of ``obj`` and where they stand, by name; it gets them from its model where it has none yet.
+
+        api.directions(chair)
+        api.set_direction(chair, "Leg Thickness", 1.5)
+        chair.gen3d.sliders["Leg Thickness"].keyframe_insert("value", frame=1)
+
+    They are in standard deviations of the model's own shapes; 0 is the shape as it was made.
+    """
+    if not recall(obj).sliders:
+        jobs.run(slider_verbs.sliders(obj))
+    return {one.name: one.value for one in recall(obj).sliders}
+
+
+def set_direction(obj: Object, name: str, value: float) -> None:
+    """Moves one slider of ``obj``, which has to have them: see :func:`directions`. The mesh follows."""
+    slider_verbs.place(obj, name, value)
+
+
+def bake(
+    obj: Object, start: int | None = None, end: int | None = None, step: int = 1, method: str = baking.MESHES
+) -> list[Object]:
+    """The animation of a blend, or of a shape with sliders, as meshes that need neither Gen3D nor its engine.
+
+    Args:
+        obj: is hidden afterwards.
+        start, end: frames, both included; None for the scene's.
+        step: every so many frames.
+        method: ``MESHES`` for an object for each frame, shown one at a time; ``SHAPE_KEYS`` for one that deforms, where
+            no part and no hole comes or goes, else as ``MESHES``.
+    """
+    scene = bpy.context.scene
+    assert scene is not None
+    first, last = (scene.frame_start if start is None else start), (scene.frame_end if end is None else end)
+    return jobs.run(baking.bake(obj, first, last, step, method))
+
+
+def copy(obj: Object) -> str:
+    """What ``obj`` is made from, as a text: its model, and its latent or its seed."""
+    return recipe.write(recall(obj))
+
+
+def paste(text: str) -> list[Object]:
+    """The shape that such a text tells of, at the 3D cursor."""
+    return jobs.run(recipe_operators.paste(text))
 
 
 def train(

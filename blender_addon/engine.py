@@ -36,6 +36,8 @@ class Settings:
         zoo: further folders of models, separated as the environment does; may be empty.
         root: the folder that holds ``gen3d_core``.
         log: the file for what the engine prints.
+        private: whether the Python is one that was installed from the preferences.
+        fault: why that one cannot be used; empty where nothing is known against it.
     """
 
     python: str
@@ -43,6 +45,15 @@ class Settings:
     zoo: str
     root: Path
     log: Path
+    private: bool = False
+    fault: str = ""
+
+    @property
+    def remedy(self) -> str:
+        """What to do where the Python is of no use."""
+        if self.private:
+            return "Install the engine again in the preferences."
+        return "Install the engine, or choose a Python that has PyTorch, in the preferences."
 
     @property
     def executable(self) -> Path:
@@ -52,12 +63,14 @@ class Settings:
             EngineError: none was named, or there is no such file.
         """
         if not self.python:
-            raise EngineError("No Python is set for the engine.", "Choose one that has PyTorch in the preferences.")
+            raise EngineError("No Python is set for the engine.", self.remedy)
+        if self.fault:
+            raise EngineError(self.fault, self.remedy)
         path = Path(self.python).expanduser()
         candidates = [path, path / "bin" / "python", path / "Scripts" / "python.exe", path / "python.exe"]
         found = next((candidate for candidate in candidates if candidate.is_file()), None)
         if found is None:
-            raise EngineError(f"There is no Python at {path}.", "Choose one that has PyTorch in the preferences.")
+            raise EngineError(f"There is no Python at {path}.", self.remedy)
         return found
 
 
@@ -104,7 +117,7 @@ class Engine:
             self.stop()
             raise EngineError(
                 f"The Python at {executable} cannot be started: {error.strerror or error}.",
-                "Choose another one in the preferences.",
+                settings.remedy if settings.private else "Choose another one in the preferences.",
             ) from error
         self.settings, self.ready, self._started = settings, False, time.monotonic()
         self._parser = protocol.Parser()
@@ -222,7 +235,9 @@ class Engine:
                 return lacking(settings, PACKAGES)
             return EngineError(
                 f"The Python at {settings.executable} cannot run the engine (exit status {code}).",
-                "Choose a Python of version 3.11 or later that has PyTorch in the preferences.",
+                settings.remedy
+                if settings.private
+                else "Choose a Python of version 3.11 or later that has PyTorch in the preferences.",
                 details,
             )
         cause = " It was killed, perhaps because memory ran out." if code in (-9, 137) else ""
@@ -237,6 +252,8 @@ def lacking(settings: Settings, missing: tuple[str, ...] | list[str]) -> EngineE
     """The error for a Python without some packages, with the command that installs them."""
     names = " ".join(PIP_NAMES.get(name, name) for name in missing)
     python = settings.executable
+    if settings.private:
+        return EngineError(f"The installed engine lacks {names.replace(' ', ', ')}.", settings.remedy)
     return EngineError(
         f"The engine's Python lacks {names.replace(' ', ', ')}.",
         f'Install them, then try again: "{python}" -m pip install {names}',

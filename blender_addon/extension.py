@@ -28,3 +28,8 @@ def my_models() -> Path:
 def my_trainings() -> Path:
     """The folder of trainings, each a folder in it; it may not be there yet."""
     return user_folder() / "trainings"
+
+
+def my_engine() -> Path:
+    """The folder of the engine's own Python, as the installer makes it; it may not be there yet."""
+    return user_folder() / "engine"

@@ -1,6 +1,7 @@
 """What an object remembers of the request that made it."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,46 @@ Latent = NDArray[np.float32]
 #: Loose parts below this share of a shape's surface are debris.
 DEBRIS_SHARE = 0.02
 LATENTS = ("latent", "a", "b")
-#: Numbers of a remembered camera.
-FLAT = 22
+#: Lists of an object: the shapes of a blend of more than two, and the sliders.
+LISTS = ("ends", "sliders")
+#: Numbers of a remembered camera, and of a remembered matrix.
+FLAT, MATRIX = 22, 16
+#: The task of what follows its properties between shapes.
+BLEND = "interpolate"
+
+
+@dataclass(frozen=True)
+class End:
+    """One of the shapes of a blend of more than two.
+
+    Args:
+        name: the object's that it was.
+        latent: with shape (L,).
+        weight: what it counts, beside the others.
+    """
+
+    name: str
+    latent: Latent
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One thing that can be changed of a shape: see :mod:`gen3d_core.directions`.
+
+    Args:
+        name: what it changes.
+        direction: what one standard deviation more of it adds to a latent, with shape (K,), K at most L: zeros at the
+            end are left out.
+        value: how much more of it, in standard deviations of the model's own shapes.
+        low, high: between these lie nearly all of the model's own shapes.
+    """
+
+    name: str
+    direction: Latent
+    value: float = 0.0
+    low: float = -2.0
+    high: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +94,15 @@ class Memory:
         text: that described it, or guided a completion.
         pictures: names of the images that it was made of, one a line.
         view: of a completion, the camera that saw its source: :attr:`.views.Camera.flat`.
-        latent: with shape (L,), where the model has latents.
-        a, b: the ends of a slider, each with shape (L,).
+        chosen: of a completion, which faces of its source were made anew; see :mod:`.parts`.
+        exact: of a completion, whether what is kept keeps its triangles.
+        note: what the engine had to say about it.
+        frame: where ``fitted``, from the engine's coordinates to the object's, a matrix row by row.
+        latent: with shape (L,), where the model has latents: of a blend that of the shown shape, else that of the shape
+            before its sliders are moved.
+        a, b: the ends of a blend of two, each with shape (L,).
+        ends: of a blend of more.
+        sliders: in the order of the panel.
     """
 
     task: str = ""
@@ -77,9 +123,23 @@ class Memory:
     text: str = ""
     pictures: str = ""
     view: tuple[float, ...] = (0.0,) * FLAT
+    chosen: str = ""
+    exact: bool = False
+    note: str = ""
+    frame: tuple[float, ...] = (0.0,) * MATRIX
     latent: Latent | None = None
     a: Latent | None = None
     b: Latent | None = None
+    ends: tuple[End, ...] = ()
+    sliders: tuple[Slider, ...] = ()
+
+    @property
+    def effective(self) -> Latent | None:
+        """The latent of what is seen, with shape (L,): what the shape is varied and blended by."""
+        if self.latent is None or self.task == BLEND:
+            return self.latent
+        change = offset(self.sliders, len(self.latent))
+        return self.latent if change is None else self.latent + change
 
     @property
     def quality(self) -> Quality:
@@ -89,29 +149,48 @@ class Memory:
     def of(self, result: Event) -> "Memory":
         """With what one result adds."""
         seed = int(result.values.get("seed", self.seed))
-        return replace(self, seed=seed, latent=result.arrays.get("latent"))
+        note = str(result.values.get("note", ""))
+        return replace(self, seed=seed, note=note, latent=result.arrays.get("latent"))
+
+
+def offset(sliders: Sequence[Slider], size: int, values: Sequence[float] | None = None) -> Latent | None:
+    """What sliders add to a latent of ``size`` numbers; None where all of them stand at 0.
+
+    Args:
+        sliders: whose directions are no longer than that.
+        size: of the latent.
+        values: instead of the sliders' own.
+    """
+    found = np.zeros(size, dtype=np.float64)
+    for slider, value in zip(sliders, values or [slider.value for slider in sliders], strict=True):
+        found[: len(slider.direction)] += value * slider.direction
+    return found.astype(np.float32) if found.any() else None
 
 
 def recall(obj: Object) -> Memory:
     """What an object remembers."""
     group: Any = obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
-    values = {f.name: getattr(group, f.name) for f in fields(Memory) if f.name not in LATENTS}
-    values["box"], values["view"] = tuple(values["box"]), tuple(values["view"])
-    for name in LATENTS:
-        stored = group.get(name)
-        values[name] = None if stored is None else np.array(stored, dtype=np.float32)
+    values = {f.name: getattr(group, f.name) for f in fields(Memory) if f.name not in LATENTS + LISTS}
+    values |= {name: tuple(values[name]) for name in ("box", "view", "frame")}
+    values |= {name: _array(group.get(name)) for name in LATENTS}
+    values["ends"] = tuple(End(end.name, _row(end, "latent"), end.weight) for end in group.ends)
+    values["sliders"] = tuple(
+        Slider(one.name, _row(one, "direction"), one.value, one.low, one.high) for one in group.sliders
+    )
     return Memory(**values)
 
 
 def remember(obj: Object, memory: Memory) -> None:
     """Writes it into an object."""
     group: Any = obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
-    values = asdict(memory)
-    # Last, so that a half-written slider asks for nothing.
+    values = {f.name: getattr(memory, f.name) for f in fields(Memory)}
+    # Last, so that a half-written blend asks for nothing.
     task = values.pop("task")
     group.task = ""
     for name in LATENTS:
         store_latent(obj, name, values.pop(name))
+    _store_ends(obj, values.pop("ends"))
+    store_sliders(obj, values.pop("sliders"))
     for name, value in values.items():
         setattr(group, name, value)
     group.task = task
@@ -124,6 +203,37 @@ def store_latent(obj: Object, name: str, latent: Latent | None) -> None:
         group[name] = latent.astype(np.float64).tolist()
     elif name in group:
         del group[name]
+
+
+def store_sliders(obj: Object, sliders: Sequence[Slider]) -> None:
+    """Gives an object these sliders, and no others."""
+    group: Any = obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
+    # Nothing follows them while they are written.
+    task, group.task = group.task, ""
+    group.sliders.clear()
+    for slider in sliders:
+        item = group.sliders.add()
+        item.name, item.value, item.low, item.high = slider.name, slider.value, slider.low, slider.high
+        item["direction"] = np.trim_zeros(slider.direction.astype(np.float64), "b").tolist()
+    group.task = task
+
+
+def _store_ends(obj: Object, ends: Sequence[End]) -> None:
+    group: Any = obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
+    group.ends.clear()
+    for end in ends:
+        item = group.ends.add()
+        item.name, item.weight = end.name, end.weight
+        item["latent"] = end.latent.astype(np.float64).tolist()
+
+
+def _array(stored: Any) -> Latent | None:
+    return None if stored is None else np.array(stored, dtype=np.float32)
+
+
+def _row(item: Any, name: str) -> Latent:
+    found = _array(item.get(name))
+    return np.zeros(0, dtype=np.float32) if found is None else found
 
 
 def require_ours(obj: Object) -> Memory:

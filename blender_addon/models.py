@@ -10,7 +10,7 @@ from bpy.types import Context, UILayout
 
 from ..gen3d_core import cards
 from ..gen3d_core.cards import Card
-from ..gen3d_core.errors import BadRequest, UnknownModel, Unsupported
+from ..gen3d_core.errors import BadModel, BadRequest, UnknownModel, Unsupported
 from . import extension, preferences
 from .status import record
 
@@ -53,6 +53,26 @@ def find(name: str) -> Card:
         if name in ("", card.id):
             return card
     raise UnknownModel(f"There is no model '{name}'.", f"Known models: {', '.join(card.id for card in models)}.")
+
+
+def same_version(name: str, weights: str) -> Card:
+    """A model by its id, where it still is the one that a shape was made with.
+
+    Args:
+        name: its id.
+        weights: SHA-256 that they had.
+
+    Raises:
+        BadModel: it is another one now.
+        UnknownModel: there is none of that name.
+    """
+    card = find(name)
+    if card.sha256 != weights:
+        raise BadModel(
+            f"The model '{card.title}' is another version than the one this shape was made with.",
+            "Restore that version, or make a new shape.",
+        )
+    return card
 
 
 def able(*abilities: str) -> list[Card]:

@@ -1,6 +1,7 @@
 """Blender's side of geometry: meshes in and out, places, units. Nothing else knows of transforms and mesh data.
 
-One engine unit is one metre. The engine's axes are Blender's, so a mesh holds the engine's coordinates as they are.
+One engine unit is one metre, whatever the scene's unit is. The engine's axes are Blender's, so a mesh holds the
+engine's coordinates as they are; where the scene's unit is not a metre, the new object has a scale.
 """
 
 import math
@@ -8,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 import bpy
 import numpy as np
@@ -17,7 +19,8 @@ from numpy.typing import NDArray
 
 from ..gen3d_core.errors import BadMesh, BadRequest, ProtocolError
 from ..gen3d_core.protocol import Event
-from .memory import Memory, recall, remember
+from . import laying
+from .memory import MATRIX, Memory, recall, remember
 
 #: Edges that turn more than this stay sharp under smooth shading.
 SHARP_ANGLE = math.radians(40)
@@ -104,6 +107,7 @@ class Surface:
         matrix: the object's, from its own coordinates to the world's.
         name: the object's.
         frame: where ``fit``, from the coordinates of ``vertices`` to the world's.
+        own: where ``fit``, the vertices in the object's own coordinates, with shape (V, 3).
     """
 
     vertices: NDArray[np.float32]
@@ -112,6 +116,7 @@ class Surface:
     matrix: Matrix
     name: str
     frame: Matrix = field(default_factory=Matrix)
+    own: NDArray[np.float32] | None = None
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -127,7 +132,27 @@ class Surface:
     def returned(self, result: Event) -> Geometry:
         """What the engine made of it, in the object's own coordinates."""
         shape = Geometry.of(result)
-        return shape.transformed(self.matrix.inverted() @ self.frame) if self.fit else shape
+        if not self.fit:
+            return shape
+        shape, kept = shape.transformed(self.matrix.inverted() @ self.frame), result.arrays.get("kept")
+        if kept is None or self.own is None:
+            return shape
+        if kept.shape != (len(shape.vertices),) or kept.dtype != np.int32 or kept.max() >= len(self.own):
+            raise _not_a_mesh()
+        # What is kept exactly must not be rounded on its way through the world and back.
+        return replace(shape, vertices=np.where((kept >= 0)[:, None], self.own[kept], shape.vertices))
+
+    def placed(self, result: Event) -> tuple[float, ...]:
+        """Where ``fit``, what leads from the engine's frame to the object's coordinates, row by row; else all zeros.
+
+        So later shapes of the same latent space can be put where this one is.
+        """
+        if not self.fit or "frame" not in result.values:
+            return (0.0,) * MATRIX
+        scale, *centre = (float(number) for number in result.values["frame"])
+        outward = Matrix.Translation(centre) @ Matrix.Scale(1 / scale, 4)
+        matrix = self.matrix.inverted() @ self.frame @ outward
+        return tuple(number for row in matrix for number in row)
 
     def local_box(self, world_box: NDArray[np.float32]) -> list[list[float]]:
         """A box of the world (2, 3), in the coordinates of ``vertices``."""
@@ -154,6 +179,8 @@ def surface(obj: Object) -> Surface:
     """
     if obj.type != "MESH":
         raise BadMesh(f"'{obj.name}' is no mesh.", "Select a mesh object.")
+    if obj.mode == "EDIT":
+        obj.update_from_editmode()
     graph = bpy.context.evaluated_depsgraph_get()
     evaluated = obj.evaluated_get(graph)
     mesh = evaluated.to_mesh()
@@ -175,10 +202,11 @@ def surface(obj: Object) -> Surface:
     memory = recall(obj)
     # An artist's mesh may lie on its side in its own coordinates: what is up is decided by the world.
     fit = not memory.task or memory.fitted or bool(np.abs(vertices).max() > 0.5 + 1e-3)
+    own = vertices
     if fit:
         vertices = transformed(vertices, matrix)
         faces = faces if matrix.determinant() > 0 else np.ascontiguousarray(faces[:, ::-1])
-    return Surface(vertices, faces, fit, matrix, obj.name)
+    return Surface(vertices, faces, fit, matrix, obj.name, own=own)
 
 
 def world_box(obj: Object) -> NDArray[np.float32]:
@@ -280,27 +308,32 @@ def focus(context: Context, uid: int, name: str) -> None:
     layer.objects.active = obj
 
 
-def in_row(where: Target, results: Sequence[Event], memory: Memory, names: Sequence[str]) -> list[Object]:
+def in_row(
+    where: Target, results: Sequence[Event], memory: Memory, names: Sequence[str], straight: bool = False
+) -> list[Object]:
     """New objects in a row that begins at the 3D cursor, each with its lowest point at the cursor's height.
 
-    Places where a generated shape stands already are passed over.
+    More than :data:`.laying.LONGEST_ROW` stand in a sheet instead, unless ``straight``. Places where a generated shape
+    stands already are passed over.
     """
     scene = _scene(where)
-    cursor = Vector(where.cursor)
+    cursor, size = Vector(where.cursor), laying.metre(scene)
     standing = [obj.location for obj in scene.objects if task_of(obj)]
-    places: list[Vector] = []
-    number = 0
-    while len(places) < len(results):
-        place = cursor + Vector((number * PITCH, 0.0, 0.0))
-        number += 1
-        if all((place - other).xy.length > PITCH / 2 for other in standing):
-            places.append(place)
+    pitch = PITCH * size
+    free = (
+        place
+        for column, row in laying.spots(len(results), straight)
+        for place in [cursor + Vector((column * pitch, -row * pitch, 0.0))]
+        if all((place - other).xy.length > pitch / 2 for other in standing)
+    )
     shapes = [Geometry.of(result) for result in results]
     created = []
-    for result, shape, place, name in zip(results, shapes, places, names, strict=True):
+    for result, shape, name, place in zip(results, shapes, names, free, strict=False):
         obj = _create(shape, memory.of(result), name)
-        obj.location = place - Vector((0.0, 0.0, float(shape.vertices[:, 2].min())))
+        obj.scale = (size, size, size)
+        obj.location = place - Vector((0.0, 0.0, size * float(shape.vertices[:, 2].min())))
         created.append(obj)
+    together(created)
     _show(where, scene, created)
     return created
 
@@ -308,7 +341,7 @@ def in_row(where: Target, results: Sequence[Event], memory: Memory, names: Seque
 def beside(
     where: Target, source: Surface, results: Sequence[Event], memory: Memory, names: Sequence[str]
 ) -> list[Object]:
-    """New objects with the source's transform, moved aside along the world's x axis.
+    """New objects with the source's transform, moved aside along the world's x axis, and many along its y axis, too.
 
     Places where a generated shape stands already are passed over. A shape of the model may be wider than the source:
     what keeps all of them apart is the pitch of the widest.
@@ -317,24 +350,27 @@ def beside(
     shapes = [source.returned(result) for result in results]
     moved = [transformed(shape.vertices, source.matrix) for shape in shapes]
     boxes = [np.stack([points.min(0), points.max(0)]) for points in moved]
-    pitch = PITCH * float(np.ptp(around([source.box, *boxes])[:, 0]))
+    pitch = PITCH * np.ptp(around([source.box, *boxes]), axis=0)
     standing = [world_box(obj) for obj in scene.objects if task_of(obj)]
+    moves = (
+        Matrix.Translation(((column + 1) * pitch[0], -row * pitch[1], 0.0)) for column, row in laying.spots(len(shapes))
+    )
     created = []
-    number = 0
     for result, shape, box, name in zip(results, shapes, boxes, names, strict=True):
-        number += 1
-        while any(_meet(transformed(box, _aside(number * pitch)), other) for other in standing):
-            number += 1
-        obj = _create(shape, memory.of(result), name)
-        obj.matrix_world = _aside(number * pitch) @ source.matrix
+        move = next(move for move in moves if not any(_meet(transformed(box, move), other) for other in standing))
+        obj = _create(shape, replace(memory.of(result), frame=source.placed(result)), name)
+        obj.matrix_world = move @ source.matrix
         created.append(obj)
+    together(created)
     _show(where, scene, created)
     return created
 
 
-def _aside(distance: float) -> Matrix:
-    """A move along the world's x axis."""
-    return Matrix.Translation((distance, 0.0, 0.0))
+def together(created: Sequence[Object]) -> None:
+    """Notes that some objects were made together: see :mod:`.keeping`."""
+    batch = uuid4().hex
+    for obj in created:
+        obj.gen3d.batch = batch  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _meet(a: NDArray[np.floating], b: NDArray[np.floating]) -> bool:
@@ -380,11 +416,18 @@ def in_rows(where: Target, title: str, rows: Sequence[Row]) -> list[Object]:
     for number, (row, box) in enumerate(zip(rows, boxes, strict=True)):
         for place, (result, shape, name) in enumerate(zip(row.results, shapes[number], row.names, strict=True)):
             x, y = begin + (place, number) * pitch[:2] - box.mean(0)[:2]
-            obj = _create(shape, row.memory.of(result), name)
+            remembered = replace(row.memory.of(result), frame=row.source.placed(result))
+            obj = _create(shape, remembered, name)
             obj.matrix_world = Matrix.Translation((x, y, 0.0)) @ row.source.matrix
             created.append(obj)
+        together(created[-len(row.results) :])
     _show(where, scene, created, collection)
     return created
+
+
+def properties(obj: Object) -> Any:
+    """An object's :class:`.properties.Gen3DObject`, of which Blender's stubs know nothing."""
+    return obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def task_of(obj: Object) -> str:

@@ -15,7 +15,7 @@ from bpy.types import Context, Event, Object, Operator
 
 from ..gen3d_core import __version__
 from ..gen3d_core.errors import BadRequest, Gen3DError
-from . import again, calls, extension, jobs, models, objects, preferences, trainings, verbs
+from . import again, calls, extension, installs, jobs, library, models, objects, parts, preferences, trainings, verbs
 from .memory import Quality, recall
 from .properties import KEPT, MAX_SEED
 from .status import record, redraw, status
@@ -80,7 +80,7 @@ class Verb:
 
 
 class GEN3D_OT_generate(Verb, Operator):  # noqa: N801 - Blender's rule for names
-    """Make new shapes in a row at the 3D cursor"""
+    """Make new shapes at the 3D cursor: a few in a row, many in a sheet to choose from"""
 
     bl_idname = "gen3d.generate"
     bl_label = "Generate"
@@ -105,7 +105,7 @@ class GEN3D_OT_generate(Verb, Operator):  # noqa: N801 - Blender's rule for name
 
 
 class GEN3D_OT_interpolate(Verb, Operator):  # noqa: N801
-    """Blend between the two selected shapes: makes an object with a slider, at the 3D cursor.
+    """Blend between the selected shapes, two to five: makes an object with sliders, at the 3D cursor.
     Shapes that the model did not make are reconstructed first"""
 
     bl_idname = "gen3d.interpolate"
@@ -114,23 +114,30 @@ class GEN3D_OT_interpolate(Verb, Operator):  # noqa: N801
     steps: IntProperty(name="Steps", description="So many shapes in a row; 0 for one with a slider", default=0, min=0)
 
     def verb(self, context: Context) -> verbs.Verb:
-        """From the selected object that is not active to the active one."""
+        """From the selected object that is not active to the active one; of more, the active one is the last."""
         meshes = _selected_meshes(context)
-        if len(meshes) != 2:
-            raise BadRequest(f"{len(meshes)} meshes are selected; expected 2.", "Select two shapes, then try again.")
-        b = context.active_object if context.active_object in meshes else meshes[1]
-        assert b is not None
-        (a,) = (obj for obj in meshes if obj != b)
-        made_here = recall(a).model or recall(b).model
-        return verbs.interpolate(a, b, "" if made_here else self.model, self.steps, self.quality())
+        if not 2 <= len(meshes) <= verbs.MOST_BLENDED:
+            raise BadRequest(
+                f"{len(meshes)} meshes are selected; expected 2 to {verbs.MOST_BLENDED}.",
+                "Select two to five shapes, then try again.",
+            )
+        last = context.active_object if context.active_object in meshes else meshes[-1]
+        assert last is not None
+        ordered = [*(obj for obj in meshes if obj != last), last]
+        model = "" if any(recall(obj).model for obj in ordered) else self.model
+        if len(ordered) == 2:
+            return verbs.interpolate(ordered[0], last, model, self.steps, self.quality())
+        if self.steps:
+            raise BadRequest("A row of steps goes between two shapes.", "Select two, or leave the steps at 0.")
+        return verbs.blend(ordered, (), model, self.quality())
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Whether two meshes are selected, where a person is to press it."""
+        """Whether some meshes are selected, where a person is to press it."""
         if not (object_mode(cls, context) and has_models(cls)):
             return False
-        if not bpy.app.background and len(_selected_meshes(context)) != 2:
-            cls.poll_message_set("Select two shapes")
+        if not bpy.app.background and not 2 <= len(_selected_meshes(context)) <= verbs.MOST_BLENDED:
+            cls.poll_message_set("Select two to five shapes")
             return False
         return True
 
@@ -164,13 +171,20 @@ class GEN3D_OT_complete(Verb, Operator):  # noqa: N801
 
     bl_idname = "gen3d.complete"
     bl_label = "Complete"
-    settings: ClassVar[dict[str, str]] = {"count": "completions", "seed": "seed", "keep": "keep", "text": "guide"}
+    settings: ClassVar[dict[str, str]] = {
+        "count": "completions",
+        "seed": "seed",
+        "keep": "keep",
+        "exact": "exact",
+        "text": "guide",
+    }
     abilities = verbs.COMPLETES
     special: ClassVar[dict[str, str]] = {"text": "guided"}
 
     count: IntProperty(name="Count", description="How many completions to make", default=1, min=1, soft_max=16)
     seed: IntProperty(name="Seed", description="Of the first; the next ones follow", default=1, min=0, max=MAX_SEED)
     keep: EnumProperty(name="Keep", description="Which part stays as it is", items=KEPT)
+    exact: BoolProperty(name="Keep Exact", description="Keep the very triangles of what is kept", default=False)
     text: StringProperty(name="Description", description="What the whole is, for models that listen; may be empty")
 
     def verb(self, context: Context) -> verbs.Verb:
@@ -186,12 +200,25 @@ class GEN3D_OT_complete(Verb, Operator):  # noqa: N801
                 )
             box = others[0]
         seeds = range(self.seed, self.seed + self.count)
-        return verbs.complete(obj, box, self.model, seeds, self.quality(), self.text)
+        selected = self.keep == "SELECTED"
+        return verbs.complete(obj, box, self.model, seeds, self.quality(), self.text, selected, self.exact)
 
     @classmethod
     def poll(cls, context: Context) -> bool:
-        """Whether a mesh is active."""
-        return object_mode(cls, context) and has_models(cls, *cls.abilities) and mesh_active(cls, context)
+        """Whether a mesh is active, and where a person is to press it, some of its faces are selected if these count.
+
+        In Edit Mode it is read as it is; the result waits for Object Mode.
+        """
+        if context.mode != "EDIT_MESH" and not object_mode(cls, context):
+            return False
+        if not (has_models(cls, *cls.abilities) and mesh_active(cls, context)):
+            return False
+        group: Any = context.scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]
+        obj = context.active_object
+        if not bpy.app.background and group.keep == "SELECTED" and obj and parts.unfit(obj):
+            cls.poll_message_set(f"{parts.unfit(obj)}: select the faces to be made anew in Edit Mode")
+            return False
+        return True
 
 
 class GEN3D_OT_reconstruct(Verb, Operator):  # noqa: N801
@@ -241,6 +268,38 @@ class GEN3D_OT_regenerate(Operator):  # noqa: N801
     def poll(cls, context: Context) -> bool:
         """Whether a generated shape is active."""
         return object_mode(cls, context) and _ours_active(cls, context)
+
+
+class GEN3D_OT_as_assets(Operator):  # noqa: N801
+    """Make the selected shapes assets of this file: with a picture, in a catalogue named after their model.
+    In the Asset Browser choose Current File, or save the file in an asset library"""
+
+    bl_idname = "gen3d.as_assets"
+    bl_label = "As Assets"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Context) -> set[str]:
+        """See the class."""
+        shapes = _selected_meshes(context)
+        try:
+            catalogues = library.mark(shapes)
+        except Gen3DError as error:
+            return failed(self, error)
+        where = f"in {', '.join(catalogues)}" if catalogues else "without a catalogue, until the file is saved"
+        count = f"{len(shapes)} asset{'' if len(shapes) == 1 else 's'}"
+        self.report({"INFO"}, f"{count} {where}")
+        return {"FINISHED"}
+
+    @classmethod
+    def poll(cls, context: Context) -> bool:
+        """Whether meshes of this file are selected."""
+        if not _selected_meshes(context):
+            cls.poll_message_set("Select some shapes")
+            return False
+        if any(obj.library for obj in _selected_meshes(context)):
+            cls.poll_message_set("Some are linked from another file, which alone can make them assets")
+            return False
+        return object_mode(cls, context)
 
 
 class GEN3D_OT_apply(Operator):  # noqa: N801
@@ -397,6 +456,7 @@ def report() -> str:
         lines.append(f"Training '{training.title}': {training.state}")
         lines += [f"  {name}: {reason}" for name, reason in training.all_refused]
         lines += [training.log] if training.failure else []
+    lines += installs.report()
     lines += ["Log:", calls.log_tail()]
     return "\n".join(lines).replace(str(Path.home()), "~")
 
@@ -457,6 +517,7 @@ CLASSES = (
     GEN3D_OT_complete,
     GEN3D_OT_reconstruct,
     GEN3D_OT_regenerate,
+    GEN3D_OT_as_assets,
     GEN3D_OT_apply,
     GEN3D_OT_cancel,
     GEN3D_OT_new_seed,

@@ -9,9 +9,12 @@ import bpy
 from bpy.types import Context, Panel, UILayout
 
 from ..gen3d_core.cards import Card
-from . import findings, jobs, models, objects, slider, verbs
+from . import findings, jobs, models, objects, verbs
+from .keep_operators import draw_keep
+from .memory import BLEND
 from .status import status
 from .text import draw_text, letters
+from .wanted import follows
 
 #: So many classes are shown.
 CHANCES = 5
@@ -120,22 +123,22 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
         task = objects.task_of(obj) if obj else ""
         if obj and task:
             group: Any = obj.gen3d  # pyright: ignore[reportAttributeAccessIssue]
-            if task == slider.TASK:
-                row = layout.row()
-                row.use_property_split = False
-                row.scale_y = 1.4
-                row.prop(group, "t", slider=True)
+            if task == BLEND:
+                _draw_blend(layout, group)
             column = layout.column()
             column.prop(group, "resolution")
             column.prop(group, "faces")
             if group.text:
                 draw_text(column, f"Text: {group.text}", letters(context))
             note = status.notes.get(obj.session_uid)
+            if group.note:
+                draw_text(layout, group.note, letters(context), "INFO")
             if note:
                 draw_text(layout, note, letters(context), "INFO")
-            # A blend follows its properties by itself, unless something keeps it from doing so.
-            if note or task != slider.TASK:
+            # What follows its properties does so by itself, unless something keeps it from it.
+            if note or not follows(obj):
                 draw_small(layout, "gen3d.regenerate", "FILE_REFRESH")
+            draw_keep(layout, context)
             layout.separator()
         draw_small(layout, "gen3d.interpolate", "ARROW_LEFTRIGHT")
         layout.separator()
@@ -143,6 +146,11 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
         column.prop(settings, "amount", slider=True)
         column.prop(settings, "variations")
         draw_small(layout, "gen3d.vary", "MOD_ARRAY")
+        layout.separator()
+        row = layout.row(align=True)
+        row.operator("gen3d.copy_latent", icon="COPYDOWN")
+        row.operator("gen3d.paste_latent", icon="PASTEDOWN")
+        layout.operator("gen3d.as_assets", icon="ASSET_MANAGER")
 
 
 class GEN3D_PT_arithmetic(Tab, Panel):  # noqa: N801
@@ -196,7 +204,8 @@ class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
             layout.prop(settings, "guide", placeholder="May be empty")
         draw_count(layout, settings, "completions")
         layout.prop(settings, "keep")
-        if settings.keep == "OUTSIDE":
+        layout.prop(settings, "exact")
+        if settings.keep != "REST":
             draw_small(layout, "gen3d.complete", "FILE_REFRESH", "Regenerate This Region")
         else:
             draw_small(layout, "gen3d.complete", "MOD_BOOLEAN")
@@ -208,6 +217,17 @@ class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
         layout.separator()
         draw_maker(layout, context, "refines")
         draw_small(layout, "gen3d.refine", "MOD_SUBSURF")
+
+
+def _draw_blend(layout: UILayout, group: Any) -> None:
+    """The slider between two shapes, or the weights of more."""
+    column = layout.column(align=True)
+    column.use_property_split = False
+    column.scale_y = 1.4 if not group.ends else 1.0
+    if not group.ends:
+        column.prop(group, "t", slider=True)
+    for end in group.ends:
+        column.prop(end, "weight", text=end.name, slider=True)
 
 
 def draw_count(layout: UILayout, settings: Any, count: str) -> None:

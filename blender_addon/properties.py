@@ -23,7 +23,7 @@ from bpy.types import Collection, Context, Image, Object, PropertyGroup
 
 from ..gen3d_core import runs
 from . import findings, models, outliers, papers, slider
-from .memory import FLAT
+from .memory import FLAT, MATRIX
 
 MAX_SEED = 2**31 - 1
 
@@ -33,8 +33,15 @@ RESOLUTIONS = [
     ("128", "128", "Fine; takes about eight times as long as 64"),
 ]
 KEPT = [
-    ("REST", "What Is Left", "Delete the faces to be replaced; what is near the remaining ones is kept"),
-    ("OUTSIDE", "Outside of a Box", "Select an object around the part to be replaced, then, too, the shape"),
+    # With the numbers that are saved in files.
+    ("REST", "What Is Left", "Delete the faces to be replaced; what is near the remaining ones is kept", 0),
+    (
+        "SELECTED",
+        "What Is Not Selected",
+        "Select the faces to be replaced in Edit Mode, by any tool; what is near the others is kept",
+        2,
+    ),
+    ("OUTSIDE", "Outside of a Box", "Select an object around the part to be replaced, then, too, the shape", 1),
 ]
 VIEWS = [
     ("VIEW", "This View", "As the 3D view shows it"),
@@ -53,6 +60,14 @@ SOURCES = [
 PICTURES = [
     (runs.SAMPLES, "Samples", "Shapes that the model makes, always of the same seeds: they become better as it learns"),
     (runs.CURVE, "Curve", "The errors that the training makes smaller, over its steps"),
+]
+BAKES = [
+    ("MESHES", "Meshes", "A mesh for each frame, shown one at a time; always works"),
+    (
+        "SHAPE_KEYS",
+        "Shape Keys",
+        "One mesh that deforms; works where no part and no hole comes or goes, else there will be meshes",
+    ),
 ]
 METHODS = [
     ("model", "By Model", "The model makes new shapes near each asset: parts may change"),
@@ -175,6 +190,12 @@ class Gen3DSettings(PropertyGroup):
         name="Count", description="How many variations to make", default=4, min=1, max=100, soft_max=16
     )
     keep: EnumProperty(name="Keep", description="Which part stays as it is", items=KEPT)
+    exact: BoolProperty(
+        name="Keep Exact",
+        description="Keep the very triangles of what is kept, and make only the rest; else all of the shape is made "
+        "of the model's cells",
+        default=False,
+    )
     completions: IntProperty(
         name="Count", description="How many completions to make", default=1, min=1, max=100, soft_max=16
     )
@@ -230,13 +251,47 @@ class Gen3DSettings(PropertyGroup):
         subtype="FACTOR",
     )
     method: EnumProperty(name="Method", description="What makes the variations", items=METHODS)
+    bake_step: IntProperty(name="Step", description="Every so many frames", default=1, min=1, soft_max=10)
+    bake_method: EnumProperty(name="Bake To", description="What the frames become", items=BAKES)
+
+
+class Gen3DEnd(PropertyGroup):
+    """One of the shapes of a blend of more than two, by its object's name. Its ``latent`` is stored beside these."""
+
+    weight: FloatProperty(
+        name="Weight",
+        description="How much of this shape, beside the others. Can be animated",
+        default=1.0,
+        min=0.0,
+        soft_max=1.0,
+        precision=3,
+        subtype="FACTOR",
+        update=slider.changed,
+    )
+
+
+class Gen3DSlider(PropertyGroup):
+    """One thing that can be changed of a shape; its name says what. Its ``direction`` is stored beside these."""
+
+    value: FloatProperty(
+        name="Value",
+        description="More or less of it, in standard deviations of the model's own shapes. Can be animated",
+        min=-6.0,
+        max=6.0,
+        soft_min=-3.0,
+        soft_max=3.0,
+        precision=2,
+        update=slider.changed,
+    )
+    low: FloatProperty(description="Nearly all of the model's own shapes lie above")
+    high: FloatProperty(description="Nearly all of the model's own shapes lie below")
 
 
 class Gen3DObject(PropertyGroup):
     """The request that an object came from; ``task`` is empty where it did not come from us. And what any object is:
     ``label`` as the artist says, ``guess`` as a model does.
 
-    Latents are stored beside these as arrays of numbers: ``latent``, and for a slider its ends ``a`` and ``b``.
+    Latents are stored beside these as arrays of numbers: ``latent``, and for a blend of two its ends ``a`` and ``b``.
     """
 
     task: StringProperty()
@@ -252,6 +307,8 @@ class Gen3DObject(PropertyGroup):
         subtype="FACTOR",
         update=slider.changed,
     )
+    ends: CollectionProperty(type=Gen3DEnd)
+    sliders: CollectionProperty(type=Gen3DSlider)
     resolution: IntProperty(
         name="Resolution",
         description="Samples along each side of the shape",
@@ -282,6 +339,11 @@ class Gen3DObject(PropertyGroup):
     text: StringProperty(name="Text", description="That described it")
     pictures: StringProperty(name="Pictures", description="Names of the images that it was made of")
     view: FloatVectorProperty(size=FLAT)
+    batch: StringProperty(description="Shared by all that was made together with it")
+    chosen: StringProperty(description="Which faces of its source were made anew")
+    exact: BoolProperty(name="Keep Exact", description="What was kept has its own triangles")
+    note: StringProperty(name="Note", description="What the engine had to say about it")
+    frame: FloatVectorProperty(size=MATRIX)
     label: StringProperty(name="Label", description="What it is, by hand")
     guess: StringProperty(name="Guess", description="What it is, as a model says")
     probability: FloatProperty(name="Probability", description="Of the guess", min=0.0, max=1.0)
@@ -313,7 +375,7 @@ class Gen3DWindow(PropertyGroup):
     guess: IntProperty(name="Label", description="Click to select it", default=-1, update=findings.pick)
 
 
-CLASSES = (Gen3DPicture, Gen3DSettings, Gen3DObject, Gen3DMesh, Gen3DRow, Gen3DWindow)
+CLASSES = (Gen3DPicture, Gen3DSettings, Gen3DEnd, Gen3DSlider, Gen3DObject, Gen3DMesh, Gen3DRow, Gen3DWindow)
 
 
 def register() -> None:

@@ -1,28 +1,24 @@
-"""The live blend: a mesh follows its object's properties, coarse while they move and fine when they rest.
+"""The live slider: a mesh follows its object's properties, coarse while they move and fine when they rest.
 
 The mesh is a keyed cache of the properties. It carries the key of what it shows, so that whatever changes the one
-without the other (undo, redo, animation, a file that was opened) is seen and repaired.
+without the other (undo, redo, animation, a file that was opened) is seen and repaired. What the properties ask for is
+in :mod:`.wanted`, what changes them besides the artist's hand in :mod:`.following`.
 """
 
-import hashlib
-import json
 import time
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
 import bpy
-from bpy.app.handlers import persistent
-from bpy.types import Context, Depsgraph, Mesh, Object, PropertyGroup, Scene
+from bpy.types import Context, Mesh, Object, PropertyGroup
 
-from ..gen3d_core.errors import BadModel, BadRequest, Gen3DError
-from . import calls, clock, models, objects
+from ..gen3d_core.errors import BadRequest, Gen3DError
+from . import calls, clock, objects
 from .calls import Call, Cancelled
-from .memory import Latent, Quality, recall, store_latent
-from .objects import Geometry
+from .memory import BLEND, Quality, store_latent
 from .status import record, redraw, status
-
-TASK = "interpolate"
+from .wanted import Wanted, follows, wanted
 
 #: After so long without a change the shape is made in its full resolution.
 REST_SECONDS = 0.25
@@ -32,56 +28,6 @@ TICK_SECONDS = 0.008
 #: A frame of a moving blend should take no longer; where it would, the coarser resolution is used.
 FRAME_SECONDS = 0.04
 COARSE, FINE = 32, 64
-
-
-#: A render job calls handlers in its own thread: only where the window is locked may they change a mesh.
-UNLOCKED = BadRequest(
-    "An animated blend did not follow, because the window was not locked while rendering.",
-    "Turn on Render > Lock Interface, then render again.",
-)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What an object's properties ask for.
-
-    Args:
-        model, weights: id and SHA-256 of the model.
-        a, b: the ends, with shape (L,).
-        t: the place between them.
-        quality: of the mesh.
-    """
-
-    model: str
-    weights: str
-    a: Latent
-    b: Latent
-    t: float
-    quality: Quality
-
-    @property
-    def key(self) -> str:
-        """The same for the same mesh, another for another."""
-        facts = [self.model, self.weights, f"{self.t:.7f}", self.quality.options()]
-        digest = hashlib.sha1(json.dumps(facts).encode(), usedforsecurity=False)
-        digest.update(self.a.tobytes() + b"/" + self.b.tobytes())
-        return digest.hexdigest()
-
-    def send(self, stream: str = "", draft: bool = False) -> Call:
-        """Asks the engine for it.
-
-        Raises:
-            BadModel: the model is not the one that the latents belong to.
-            EngineError: there is no engine.
-        """
-        card = models.find(self.model)
-        if self.weights != card.sha256:
-            raise BadModel(
-                f"The model '{card.title}' is another version than the one this shape was made with.",
-                "Restore that version, or interpolate between two new shapes.",
-            )
-        options = {"t": self.t, "draft": draft, **self.quality.options()}
-        return calls.send("decode", str(card.folder), options, {"a": self.a, "b": self.b}, stream)
 
 
 @dataclass
@@ -111,9 +57,9 @@ _draft_seconds: dict[int, float] = {}
 
 
 def changed(group: PropertyGroup, context: Context) -> None:
-    """A property of a slider was changed by hand or by a script."""
+    """A property that a mesh follows was changed by hand or by a script."""
     obj = group.id_data
-    if isinstance(obj, Object) and objects.task_of(obj) == TASK:
+    if isinstance(obj, Object) and follows(obj):
         if not bpy.app.background:
             mark(obj)
             return
@@ -132,55 +78,44 @@ def mark(obj: Object, resting: bool = False) -> None:
     clock.wake()
 
 
-def wanted(obj: Object, t: float | None = None) -> Wanted | None:
-    """What an object's properties ask for; None where it is no slider.
+def refresh(obj: Object, seen: Any = None, *, replace_edits: bool = False) -> None:
+    """Brings the mesh of what follows its properties up to date, and waits for it.
 
     Args:
         obj: any object.
-        t: instead of its own.
-    """
-    if objects.task_of(obj) != TASK or not isinstance(obj.data, Mesh):
-        return None
-    memory = recall(obj)
-    if memory.a is None or memory.b is None:
-        return None
-    place = memory.t if t is None else t
-    return Wanted(memory.model, memory.weights, memory.a, memory.b, place, memory.quality)
-
-
-def refresh(obj: Object, t: float | None = None, *, replace_edits: bool = False) -> None:
-    """Brings a slider's mesh up to date, and waits for it.
+        seen: as for :func:`.wanted.wanted`.
+        replace_edits: whether what an artist changed in the mesh by hand may go.
 
     Raises:
         BadRequest: its mesh must not be replaced.
         Gen3DError: the engine could not make it.
     """
-    want = wanted(obj, t)
+    want = wanted(obj, seen)
     if want is None or (objects.shown(_mesh(obj)) == want.key and not replace_edits):
         return
     reason = objects.refusal(obj, replace_edits=replace_edits)
     if reason:
         raise BadRequest(f"The mesh of '{obj.name}' stays as it is. {reason}.", "Change that, then move the slider.")
-    call = want.send()
+    call = _send(want)
     calls.wait(call)
-    _apply(obj, call, want.key)
+    show(obj, call, want)
 
 
 def settle(obj: Object) -> None:
-    """Notes that an object's mesh was just made from its properties."""
+    """Notes that an object's mesh shows what its properties ask for."""
     want = wanted(obj)
     group: Any = _mesh(obj).gen3d  # pyright: ignore[reportAttributeAccessIssue]
     group.key = want.key if want else ""
 
 
 def reconcile() -> None:
-    """Compares every slider's mesh with its properties; what differs is made again."""
+    """Compares every mesh that follows its object's properties with them; what differs is made again."""
     for obj in bpy.data.objects:
         want = wanted(obj)
         if want is None or objects.shown(_mesh(obj)) == want.key or obj.library:
             continue
         if bpy.app.background:
-            _try(obj)
+            follow(obj)
         else:
             mark(obj, resting=True)
 
@@ -226,7 +161,7 @@ def _advance(uid: int, stream: Stream) -> float:
         redraw()
         return HELD_SECONDS
     try:
-        stream.call = want.send(stream=str(uid), draft=rest > 0)
+        stream.call = _send(want, stream=str(uid), draft=rest > 0)
     except Gen3DError as error:
         record(error)
         return _drop(uid)
@@ -249,19 +184,37 @@ def _receive(obj: Object, stream: Stream) -> bool:
     resolution = want.quality.resolution
     _draft_seconds[resolution] = 0.7 * _draft_seconds.get(resolution, seconds) + 0.3 * seconds
     try:
-        _apply(obj, call, want.key)
+        show(obj, call, want)
     except Gen3DError as error:
         record(error)
         return False
     return True
 
 
-def _apply(obj: Object, call: Call, key: str) -> None:
+def _send(want: Wanted, stream: str = "", draft: bool = False) -> Call:
+    """Asks the engine for it.
+
+    Raises:
+        BadModel: see :meth:`.wanted.Wanted.step`.
+        EngineError: there is no engine.
+    """
+    step = want.step(draft)
+    return calls.send(step.task, step.model, step.options, step.arrays, stream)
+
+
+def show(obj: Object, call: Call, want: Wanted) -> None:
+    """Fills an object's mesh with what the engine made.
+
+    Raises:
+        ProtocolError, BadRequest: that is no shape.
+    """
     if not call.results:
         raise BadRequest("The engine sent no shape.", "Restart the engine in the preferences.")
-    result = call.results[0]
-    objects.fill(_mesh(obj), Geometry.of(result), key)
-    store_latent(obj, "latent", result.arrays.get("latent"))
+    (result, *_) = call.results
+    objects.fill(_mesh(obj), want.shape(result), want.key)
+    if objects.task_of(obj) == BLEND:
+        # Of other shapes the latent is where their sliders begin, and stays.
+        store_latent(obj, "latent", result.arrays.get("latent"))
     status.error = None
 
 
@@ -286,72 +239,21 @@ def _mesh(obj: Object) -> Mesh:
     return obj.data
 
 
-def _try(obj: Object, t: float | None = None) -> None:
+def follow(obj: Object, seen: Any = None) -> None:
     """As :func:`refresh`; an error is kept for the panel and for the report."""
     try:
-        refresh(obj, t)
+        refresh(obj, seen)
     except Gen3DError as error:
         record(error)
 
 
-@persistent
-def _after_undo(*_: object) -> None:
-    # What is under way was asked for in a state of the file that no longer is.
+def forget() -> None:
+    """Drops everything under way: it was asked for in a state of the file that no longer is."""
     for uid in list(_streams):
         _drop(uid)
-    reconcile()
 
 
-@persistent
-def _after_load(*_: object) -> None:
-    _streams.clear()
-    status.notes.clear()
-    reconcile()
-
-
-@persistent
-def _after_frame(scene: Scene, depsgraph: Depsgraph) -> None:
-    for obj in scene.objects:
-        if objects.task_of(obj) != TASK or not isinstance(obj.data, Mesh):
-            continue
-        evaluated: Any = obj.evaluated_get(depsgraph)
-        t = evaluated.gen3d.t
-        want = wanted(obj, t)
-        if want is None or objects.shown(_mesh(obj)) == want.key:
-            continue
-        # A picture waits for its shape; the window does not.
-        if bpy.app.background or (clock.rendering() and scene.render.use_lock_interface):
-            _try(obj, t)
-        elif clock.rendering():
-            record(UNLOCKED)
-        else:
-            mark(obj)
-
-
-@persistent
-def _after_render(*_: object) -> None:
-    reconcile()
-
-
-HANDLERS = (
-    ("undo_post", _after_undo),
-    ("redo_post", _after_undo),
-    ("load_post", _after_load),
-    ("frame_change_post", _after_frame),
-    ("render_complete", _after_render),
-    ("render_cancel", _after_render),
-)
-
-
-def register() -> None:
-    """Adds the handlers."""
-    for name, handler in HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
-
-
-def unregister() -> None:
-    """Removes them, and forgets what was under way."""
-    for name, handler in HANDLERS:
-        getattr(bpy.app.handlers, name).remove(handler)
+def clear() -> None:
+    """Forgets everything under way, without a word to the engine: the objects are gone."""
     _streams.clear()
     _draft_seconds.clear()

@@ -11,6 +11,7 @@ from ..gen3d_core.cards import Card
 from ..gen3d_core.protocol import Arrays
 from .memory import Latent, Quality
 from .objects import Surface
+from .parts import Part
 from .views import Sight
 
 
@@ -55,6 +56,12 @@ def decode(card: Card, a: Latent, b: Latent, t: float, quality: Quality) -> Step
     return Step("decode", str(card.folder), {"t": t, "draft": False, **quality.options()}, {"a": a, "b": b})
 
 
+def blend(card: Card, ends: Sequence[Latent], shares: Sequence[float], quality: Quality) -> Step:
+    """The shape of several latents mixed by weights."""
+    options = {"weights": list(shares), "draft": False, **quality.options()}
+    return Step("blend", str(card.folder), options, {"latents": np.stack(ends)})
+
+
 def reconstruction(card: Card, surface: Surface, quality: Quality) -> Step:
     """A shape as a model sees it."""
     return Step("reconstruct", str(card.folder), {"fit": surface.fit, **quality.options()}, surface.arrays)
@@ -63,14 +70,15 @@ def reconstruction(card: Card, surface: Surface, quality: Quality) -> Step:
 def completion(
     card: Card,
     surface: Surface,
-    corners: list[list[float]] | None,
+    part: Part,
     text: str,
     seeds: Sequence[int],
     quality: Quality,
 ) -> Step:
-    """Completions of what is outside of a box, or of what was deleted where there is none."""
-    options = {"seeds": list(seeds), "box": corners, "fit": surface.fit, **_guide(text), **quality.options()}
-    return Step("complete", str(card.folder), options, surface.arrays)
+    """Completions of a part of a surface."""
+    options = {"seeds": list(seeds), "box": part.corners, "exact": part.exact, "fit": surface.fit}
+    arrays = surface.arrays if part.chosen is None else {**surface.arrays, "selected": part.chosen}
+    return Step("complete", str(card.folder), {**options, **_guide(text), **quality.options()}, arrays)
 
 
 def view_completion(card: Card, sight: Sight, text: str, seeds: Sequence[int], quality: Quality) -> Step:

@@ -5,6 +5,7 @@ which it did; in the end it returns a function that makes the objects. Only that
 Between two steps the artist goes on working, so a verb keeps names and numbers of Blender's data, no references to it.
 """
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
@@ -14,10 +15,13 @@ from bpy.types import Object
 from ..gen3d_core.cards import Card
 from ..gen3d_core.errors import BadRequest, Unsupported
 from ..gen3d_core.protocol import Event
-from . import models, objects, slider, steps
+from . import models, objects, parts, slider, steps
 from .calls import Call
-from .memory import Latent, Memory, Quality, recall, require_ours
+from .memory import BLEND, End, Latent, Memory, Quality, recall, require_ours
+from .objects import Target
+from .parts import Part
 from .steps import Step
+from .wanted import normalised
 
 Finish = Callable[[], list[Object]]
 Verb = Generator[Step, Call, Finish]
@@ -26,8 +30,12 @@ Verb = Generator[Step, Call, Finish]
 GENERATES = ("samples", "latents")
 TAKES_SHAPES = ("encodes", "fits")
 COMPLETES = ("completes", "fits")
+#: So many shapes can be blended.
+MOST_BLENDED = 5
 #: A text is a part of an object's name up to so many letters.
 NAME_LETTERS = 40
+#: A name of Blender's ends there.
+MOST_LETTERS = 63
 
 
 def generate(model: str, seeds: Sequence[int], quality: Quality, category: str = "") -> Verb:
@@ -62,31 +70,75 @@ def from_text(text: str, model: str, seeds: Sequence[int], quality: Quality) -> 
     return lambda: objects.in_row(where, results, memory, names)
 
 
-def interpolate(a: Object, b: Object, model: str, count: int, quality: Quality) -> Verb:
-    """A slider between two objects, or with ``count`` a row of shapes; an object without a latent is reconstructed."""
+def interpolate(a: Object, b: Object, model: str, count: int, quality: Quality, t: float = 0.5) -> Verb:
+    """A slider between two objects, or with ``count`` a row of shapes; an object without a latent is reconstructed.
+
+    Args:
+        a, b: the objects.
+        model: id; empty for the objects' own.
+        count: at least 2, or 0 for the slider.
+        quality: of the meshes.
+        t: where the slider stands at first.
+    """
     if a == b:
         raise BadRequest("An interpolation needs two different objects.", "Select two, then try again.")
     card = models.find(model or _common_model(b, a))
     models.require(card, "interpolate", "latents")
     where, names = objects.target(bpy.context), (a.name, b.name)
     first, second = yield from _latents((a, b), card, 0.8)
-    memory = replace(remembered(slider.TASK, card, quality), a=first, b=second, t=0.5, source=", ".join(names))
+    memory = replace(remembered(BLEND, card, quality), a=first, b=second, t=t, source=", ".join(names))
     if count:
         options = {"steps": count, **quality.options()}
         step = Step("interpolate", str(card.folder), options, {"a": first, "b": second}, 0.8)
         results = (yield step).results
         memory = replace(memory, task="decode", a=None, b=None)
         titles = [f"{names[0]} to {names[1]} {result.values['t']:.2f}" for result in results]
-        return lambda: objects.in_row(where, results, memory, titles)
-    results = (yield replace(steps.decode(card, first, second, 0.5, quality), begin=0.8)).results
+        return lambda: objects.in_row(where, results, memory, titles, straight=True)
+    results = (yield replace(steps.decode(card, first, second, t, quality), begin=0.8)).results
+    return lambda: _live(where, results, memory, f"{names[0]} to {names[1]}")
 
-    def finish() -> list[Object]:
-        created = objects.in_row(where, results[:1], memory, [f"{names[0]} to {names[1]}"])
-        for obj in created:
-            slider.settle(obj)
-        return created
 
-    return finish
+def blend(given: Sequence[Object], weights: Sequence[float], model: str, quality: Quality) -> Verb:
+    """One object between two to five others, which follows its sliders; an object without a latent is reconstructed.
+
+    Args:
+        given: the objects.
+        weights: what each counts at first; empty for all alike.
+        model: id; empty for the objects' own.
+        quality: of the mesh.
+    """
+    if not 2 <= len(given) <= MOST_BLENDED or len(set(given)) < len(given):
+        raise BadRequest(
+            f"A blend needs 2 to {MOST_BLENDED} different objects; got {len(given)}.",
+            "Select two to five shapes, then try again.",
+        )
+    if weights and (len(weights) != len(given) or not all(math.isfinite(w) and w >= 0 for w in weights)):
+        raise BadRequest(
+            f"The weights {list(weights)} do not belong to {len(given)} objects.",
+            "Give one number for each of them, none of them negative.",
+        )
+    counts = list(weights) or [1.0] * len(given)
+    shares = normalised(counts)
+    if len(given) == 2:
+        made = yield from interpolate(given[0], given[1], model, 0, quality, shares[1])
+        return made
+    card = models.find(model or _common_model(*reversed(given)))
+    models.require(card, "interpolate", "latents")
+    where, names = objects.target(bpy.context), [obj.name for obj in given]
+    latents = yield from _latents(given, card, 0.8)
+    ends = tuple(End(*each) for each in zip(names, latents, counts, strict=True))
+    memory = replace(remembered(BLEND, card, quality), ends=ends, source=", ".join(names))
+    results = (yield replace(steps.blend(card, latents, shares, quality), begin=0.8)).results
+    title = ", ".join(names)
+    return lambda: _live(where, results, memory, f"Blend of {title}"[:MOST_LETTERS])
+
+
+def _live(where: Target, results: Sequence[Event], memory: Memory, name: str) -> list[Object]:
+    """A new object whose mesh is what its properties ask for."""
+    created = objects.in_row(where, results[:1], memory, [name])
+    for obj in created:
+        slider.settle(obj)
+    return created
 
 
 def arithmetic(a: Object, b: Object, c: Object, model: str, quality: Quality) -> Verb:
@@ -140,9 +192,17 @@ def refine(obj: Object, model: str, quality: Quality) -> Verb:
 
 
 def complete(
-    obj: Object, box: Object | None, model: str, seeds: Sequence[int], quality: Quality, text: str = ""
+    obj: Object,
+    box: Object | None,
+    model: str,
+    seeds: Sequence[int],
+    quality: Quality,
+    text: str = "",
+    selected: bool = False,
+    exact: bool = False,
 ) -> Verb:
-    """Completions of an object, one per seed, beside it: of the inside of a box, else of what was deleted.
+    """Completions of an object, one per seed, beside it: of the inside of a box, of its selected faces, else of what
+    was deleted.
 
     Args:
         obj: to be completed.
@@ -151,16 +211,20 @@ def complete(
         seeds: of the completions.
         quality: of their meshes.
         text: that describes the whole, for a model that listens; may be empty.
+        selected: whether the faces that are selected are made anew.
+        exact: whether what is kept keeps its triangles.
     """
+    if selected and box:
+        raise BadRequest("Both a box and the selected faces are to be made anew.", "Choose one of them.")
     card = completer(model, text)
     if box == obj:
         raise BadRequest("The box cannot be the shape itself.", "Select another object around the part to be replaced.")
     where, surface = objects.target(bpy.context), objects.surface(obj)
     corners = surface.local_box(objects.world_box(box)) if box else None
-    results = (yield steps.completion(card, surface, corners, text, seeds, quality)).results
+    part = Part(corners, parts.chosen(obj) if selected else None, exact)
+    results = (yield steps.completion(card, surface, part, text, seeds, quality)).results
     memory = replace(remembered("complete", card, quality), fitted=surface.fit, source=surface.name, text=text)
-    if corners:
-        memory = replace(memory, boxed=True, box=tuple(corners[0] + corners[1]))
+    memory = part.added(memory)
     names = [f"{surface.name} completed {result.values['seed']}" for result in results]
     return lambda: objects.beside(where, surface, results, memory, names)
 
@@ -197,7 +261,7 @@ def _common_model(*given: Object) -> str:
 def _known_latent(obj: Object, card: Card) -> Latent | None:
     """The latent that an object remembers of exactly this model."""
     memory = recall(obj)
-    return memory.latent if (memory.model, memory.weights) == (card.id, card.sha256) else None
+    return memory.effective if (memory.model, memory.weights) == (card.id, card.sha256) else None
 
 
 def _latents(given: Sequence[Object], card: Card, end: float) -> Generator[Step, Call, list[Latent]]:

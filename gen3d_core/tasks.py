@@ -6,6 +6,7 @@ itself, so that a shape is the same to the bit whatever is asked for beside it, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -141,8 +142,12 @@ def arithmetic(system: System, a: Tensor, b: Tensor, c: Tensor, run: Run) -> Sha
     return _decoded(system, system.restrict(z) if isinstance(system, Fits) else z, run)
 
 
-def decode(system: System, a: Tensor, b: Tensor, t: float, run: Run) -> Shape:
+def decode(system: System, a: Tensor, b: Tensor, t: float, run: Run, offset: Tensor | None = None) -> Shape:
     """The shape that lies the share ``t`` of the way from latent ``a`` to latent ``b``, each with shape (L,).
+
+    Args:
+        system, a, b, t, run: as said.
+        offset: with shape (L,), added to what lies there; None for nothing. See :mod:`gen3d_core.directions`.
 
     Raises:
         Unsupported: the system has no latents.
@@ -150,11 +155,47 @@ def decode(system: System, a: Tensor, b: Tensor, t: float, run: Run) -> Shape:
     """
     if not isinstance(system, HasLatents):
         raise _unsupported(system, "move between shapes")
-    _check_latents(system, a, b)
+    _check_latents(system, a, b, *_given(offset))
     a, b = a.to(system.device)[None], b.to(system.device)[None]
     # At the ends nothing is mixed, so that the slider's ends are the two shapes to the bit.
     latent = a if t == 0 else b if t == 1 else system.mix(a, b, t)
-    return _decoded(system, latent, run, t)
+    return _decoded(system, _moved(latent, offset), run, t)
+
+
+def blend(system: System, latents: Tensor, weights: Sequence[float], run: Run, offset: Tensor | None = None) -> Shape:
+    """The shape of several latents x_1 ... x_N mixed by weights, by the system's own way between two:
+
+        z_1 = x_1,    z_k = mix(z_{k-1}, x_k, w_k / (w_1 + ... + w_k))
+
+    Where that way is straight this is the weighted mean, whatever the order; for two it is :func:`decode`.
+
+    Args:
+        latents: with shape (N, L), at least one.
+        weights: one for each, not negative; only their ratios count, and all zero means all alike.
+        offset: as for :func:`decode`.
+
+    Raises:
+        Unsupported: the system has no latents.
+        BadRequest: a latent of another size, or weights that are none.
+    """
+    if not isinstance(system, HasLatents):
+        raise _unsupported(system, "mix shapes")
+    if not len(latents) or len(weights) != len(latents) or not all(math.isfinite(w) and w >= 0 for w in weights):
+        raise BadRequest(
+            f"{len(latents)} shapes and the weights {list(weights)} make no blend.",
+            "Give at least one shape, and for each a weight that is a number and not negative.",
+        )
+    _check_latents(system, *latents, *_given(offset))
+    if not any(weights):
+        weights = [1.0] * len(weights)
+    mixed, total = None, 0.0
+    for latent, weight in zip(latents.to(system.device), weights, strict=True):
+        # What has no weight is left out, so that a single one is that shape to the bit.
+        if weight:
+            total += weight
+            mixed = latent[None] if mixed is None else system.mix(mixed, latent[None], weight / total)
+    assert mixed is not None
+    return _decoded(system, _moved(mixed, offset), run)
 
 
 def interpolate(system: System, a: Tensor, b: Tensor, steps: int, run: Run) -> Iterator[Shape]:
@@ -344,6 +385,15 @@ def deform(mesh: Mesh, amount: float, run: Run) -> Iterator[Shape]:
         vertices = frame.outward(found.vertices)
         vertices[:, 2] += floor - vertices[:, 2].min()
         yield Shape(Mesh(vertices, found.faces), one.seeds[0])
+
+
+def _moved(latent: Tensor, offset: Tensor | None) -> Tensor:
+    """A latent (1, L) with an offset (L,) added."""
+    return latent if offset is None else latent + offset.to(latent.device)[None]
+
+
+def _given(offset: Tensor | None) -> list[Tensor]:
+    return [] if offset is None else [offset]
 
 
 def _decoded(system: HasLatents, latent: Tensor, run: Run, t: float | None = None) -> Shape:

@@ -106,7 +106,10 @@ def test_every_model_is_complete(packed: Path) -> None:
         packed_files = sorted(name for name in zipped.namelist() if name.startswith("models_zoo/"))
     models = sorted(path.parent.name for path in (ROOT / "models_zoo").glob("*/config.json"))
     files = ("README.md", "config.json", "model.safetensors", "preview.png")
-    assert packed_files == [f"models_zoo/{model}/{name}" for model in models for name in files]
+    sliders = "directions.safetensors"
+    expected = [f"models_zoo/{model}/{name}" for model in models for name in files]
+    expected += [f"models_zoo/{m}/{sliders}" for m in models if (ROOT / "models_zoo" / m / sliders).exists()]
+    assert packed_files == sorted(expected)
 
 
 def test_entry_hands_over_to_the_addon(packed: Path, tmp_path: Path) -> None:

@@ -110,3 +110,15 @@ def test_a_text_guides_a_completion(tmp_path: Path) -> None:
     ]
     assert main([*guided, "--engine-frame", "--seeds", "1", "--out", str(tmp_path / "guided"), *SMALL]) == 0
     assert len(list((tmp_path / "guided").glob("*.glb"))) == 1
+
+
+def test_a_completion_keeps_the_triangles_of_what_is_outside_of_a_box(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = asset(tmp_path, "table", 1_000_002)
+    box = ["--box", "-9", "-9", "-9", "9", "9", "0.1", "--engine-frame", "--exact"]
+    asked = ["complete", "furniture-vae", str(table), "--seeds", "1", "--format", "ply", "--out", str(tmp_path), *SMALL]
+    assert main([*asked, *box]) == 0
+    assert read_mesh(tmp_path / f"{table.stem}-completed-1.ply").is_closed()
+    assert main([*asked, "--view", "30", "20", "--exact"]) == USAGE_ERROR
+    assert "no triangles to be kept" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from gen3d_core.errors import BadRequest, Unsupported
 from gen3d_core.families import inversion
 from gen3d_core.representations import Field, Mesh, MeshOptions
 from gen3d_core.run import Cancelled, Run
-from gen3d_core.system import Asset, Batch, Stage, System, lerp
+from gen3d_core.system import Asset, Batch, Stage, System, lerp, slerp
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,62 @@ def test_decode_is_the_latents_shape_and_its_ends_are_exact() -> None:
     assert torch.equal(stop.latent, b)
     assert [s.t for s in (start, middle, stop)] == [0, 0.5, 1]
     assert radius(middle) == pytest.approx(0.25)
+
+
+def test_a_blend_is_the_weighted_mean_and_a_single_weight_that_shape() -> None:
+    latents = torch.tensor([[-1.0, 0.3], [1.0, 0.1], [0.5, -2.0], [0.2, 0.2]])
+    weights = [1.0, 2.0, 0.0, 5.0]
+    shape = tasks.blend(Spheres(), latents, weights, Run([0]))
+    assert shape.latent is not None
+    expected = (latents * torch.tensor(weights)[:, None]).sum(0) / sum(weights)
+    assert torch.allclose(shape.latent, expected, atol=1e-6)
+    for i in range(4):
+        alone = tasks.blend(Spheres(), latents, [float(i == k) * 0.3 for k in range(4)], Run([0])).latent
+        assert alone is not None
+        assert torch.equal(alone, latents[i])
+    alike = tasks.blend(Spheres(), latents, [0.0] * 4, Run([0])).latent
+    assert alike is not None
+    assert torch.allclose(alike, latents.mean(0), atol=1e-6)
+    one, two = (tasks.blend(Spheres(), latents[:2], w, Run([0])).latent for w in ([0.75, 0.25], [3.0, 1.0]))
+    between = tasks.decode(Spheres(), latents[0], latents[1], 0.25, Run([0])).latent
+    assert one is not None
+    assert two is not None
+    assert between is not None
+    assert torch.equal(one, between)
+    assert torch.equal(one, two)
+
+
+def test_a_blend_goes_the_systems_own_way() -> None:
+    class Curved(Spheres):
+        def mix(self, a: Tensor, b: Tensor, t: float) -> Tensor:
+            return slerp(a, b, t)
+
+    latents = torch.nn.functional.normalize(torch.tensor([[1.0, 0.2], [0.1, 1.0], [0.7, 0.7]]), dim=1)
+    shape = tasks.blend(Curved(), latents, [1.0, 1.0, 1.0], Run([0]))
+    assert shape.latent is not None
+    assert float(shape.latent.norm()) == pytest.approx(1, abs=1e-4)
+
+
+def test_an_offset_is_added_to_what_lies_between() -> None:
+    a, b, offset = torch.tensor([-1.0, 0.3]), torch.tensor([1.0, 0.1]), torch.tensor([0.5, 0.25])
+    for shape, plain in (
+        (tasks.decode(Spheres(), a, b, 0.25, Run([0]), offset), tasks.decode(Spheres(), a, b, 0.25, Run([0]))),
+        (
+            tasks.blend(Spheres(), torch.stack([a, b]), [1, 1], Run([0]), offset),
+            tasks.blend(Spheres(), torch.stack([a, b]), [1, 1], Run([0])),
+        ),
+    ):
+        assert shape.latent is not None
+        assert plain.latent is not None
+        assert torch.equal(shape.latent, plain.latent + offset)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -0.1], [float("nan"), 1.0], []])
+def test_weights_that_are_none_are_refused(weights: list[float]) -> None:
+    with pytest.raises(BadRequest, match="make no blend"):
+        tasks.blend(Spheres(), torch.zeros(2, 2), weights, Run([0]))
+    with pytest.raises(BadRequest, match="2 numbers"):
+        tasks.blend(Spheres(), torch.zeros(2, 3), [1.0, 1.0], Run([0]))
 
 
 def test_interpolation_is_evenly_spaced_and_holds_both_ends() -> None:

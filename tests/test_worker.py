@@ -309,6 +309,22 @@ def test_of_a_stream_only_the_newest_waiting_request_runs(engine: Engine) -> Non
     assert ends == {"busy": "done", **{f"d{i}": "cancelled" for i in range(4)}, "d4": "done"}
 
 
+def test_a_blend_of_several_and_an_offset(engine: Engine) -> None:
+    made = results(engine.ask("sample", seeds=[1, 2, 3], resolution=32))
+    ends = np.stack([event.arrays["latent"] for event in made])
+    (mean,) = results(engine.ask("blend", arrays={"latents": ends}, weights=[1, 1, 1], resolution=32))
+    assert np.allclose(mean.arrays["latent"], ends.mean(0), atol=1e-5)
+    offset = np.full(ends.shape[1], 0.01, dtype=np.float32)
+    arrays = {"latents": ends, "offset": offset}
+    (one,) = results(engine.ask("blend", arrays=arrays, weights=[0, 1, 0], resolution=32))
+    assert np.array_equal(one.arrays["latent"], ends[1] + offset)
+    arrays = {"a": ends[1], "b": ends[2], "offset": offset}
+    (decoded,) = results(engine.ask("decode", arrays=arrays, t=0, resolution=32))
+    assert np.array_equal(decoded.arrays["vertices"], one.arrays["vertices"])
+    error = engine.ask("blend", arrays={"latents": ends}, weights=[])[-1]
+    assert error.values["message"] == "No shapes were given."
+
+
 def test_closing_the_input_ends_the_process_even_while_it_works() -> None:
     engine = Engine()
     engine.send(Request("long", "sample", MODEL, {"seeds": list(range(100_000)), "resolution": 64}))

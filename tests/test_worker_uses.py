@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from gen3d_core.data import catalogue
+from gen3d_core.data.catalogue.union import union
+from gen3d_core.data.winding import Triangles
 from gen3d_core.preview import Scene
 from gen3d_core.protocol import Event, Request
+from gen3d_core.representations import Mesh
 from gen3d_core.representations.camera import towards_origin
 from tests.test_worker import Engine, collection, results
 
@@ -154,3 +157,39 @@ def test_every_voxel_model_is_cancelled_while_it_samples(engine: Engine, model: 
         if event.final:
             seen[event.id] = event.kind
     assert seen == {"stop": "done", "long": "cancelled"}
+
+
+@pytest.mark.parametrize("fit", [False, True])
+def test_the_kept_part_of_a_completion_has_its_own_vertices(engine: Engine, fit: bool) -> None:
+    """By selected faces and by a box, of a table that an artist has elsewhere and in another size, too."""
+    table = union(catalogue.make("table", 1_000_001))
+    vertices = (table.vertices * 3 + np.array([5, -2, 1])).astype(np.float32) if fit else table.vertices
+    low, high = vertices.min(0), vertices.max(0)
+    border = float(low[2] + 0.6 * (high[2] - low[2]))
+    anew = vertices[table.faces][:, :, 2].mean(axis=1) < border
+    asked: dict[str, Any] = {"seeds": [1], "resolution": 64, "fit": fit, "exact": True}
+    arrays = {"vertices": vertices, "faces": table.faces, "selected": anew}
+    (chosen,) = results(engine.ask("complete", "furniture-vae", arrays, **asked))
+    box = [[*(low[:2] - 1).tolist(), float(low[2]) - 1], [*(high[:2] + 1).tolist(), border]]
+    arrays = {"vertices": vertices, "faces": table.faces}
+    (cut,) = results(engine.ask("complete", "furniture-vae", arrays, box=box, **asked))
+    assert chosen.values["note"] == cut.values["note"] == ""
+    # Within a cell of the border the new part may cover a vertex.
+    beside = Triangles(vertices.astype(np.float64), table.faces[anew].astype(np.int64)).nearest(vertices).distance
+    far = beside > 1.5 / 64 * np.ptp(vertices, axis=0).max()
+    for event, stays in ((chosen, far), (cut, vertices[:, 2] > border)):
+        made, kept = np.asarray(event.arrays["vertices"]), np.asarray(event.arrays["kept"])
+        assert np.array_equal(made[kept >= 0], vertices[kept[kept >= 0]])
+        away = vertices[stays]
+        assert len(away) > 20
+        there = {one.tobytes() for one in made + np.float32(0)}
+        assert sum(one.tobytes() in there for one in away + np.float32(0)) == len(away)
+        assert Mesh(made, np.asarray(event.arrays["faces"])).is_closed()
+
+
+def test_selected_faces_that_leave_nothing_are_refused(engine: Engine) -> None:
+    given = mesh("table", 1_000_001)
+    for chosen, reason in ((True, "Every face is selected"), (False, "No face is selected")):
+        arrays = {**given, "selected": np.full(len(given["faces"]), chosen)}
+        *_, last = engine.ask("complete", "furniture-vae", arrays, seeds=[1], resolution=32)
+        assert reason in last.values["message"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +68,7 @@ def add(commands: Any) -> None:
     angles = ("AZIMUTH", "ELEVATION")
     help_text = "keep only what a camera sees from these degrees: turned from the front, above the horizon"
     parser.add_argument("--view", type=float, nargs=2, metavar=angles, help=help_text)
+    parser.add_argument("--exact", action="store_true", help="keep the very triangles of what is kept")
     parser.add_argument("--text", default="", help="describes the whole, for models that read text")
     parser.add_argument("--image", type=Path, nargs="+", default=[], help="show the whole, for models that read them")
     seeds_option(parser)
@@ -139,20 +142,28 @@ def _complete(options: argparse.Namespace) -> None:
     import torch
 
     from .. import tasks
-    from ..data import partial
+    from ..data import exact, partial
 
+    if options.exact and options.view is not None:
+        raise BadRequest("What a view shows has no triangles to be kept.", "Leave out --exact, or mark a --box.")
     solid, frame = _solid(options.mesh, fitted=not options.engine_frame)
     given: Asset = solid
+    box = None
     if options.view is not None:
         given, known = _seen(solid.mesh, *options.view)
     elif options.box is None:
         known = partial.near_surface(solid, tasks.COMPARED_AT)
     else:
-        low, high = frame.inward(np.reshape(options.box, (2, 3)))
-        known = partial.outside_box(low, high, tasks.COMPARED_AT)
+        box = np.asarray(frame.inward(np.reshape(options.box, (2, 3))), dtype=np.float64)
+        known = partial.outside_box(box[0], box[1], tasks.COMPARED_AT)
     images = read_pictures(system, options.image) if options.image else None
     with progress_run(options.seeds, system.device, "Completing") as run:
         shapes = tasks.complete(system, given, torch.as_tensor(known), run, options.text, images)
+        if options.exact:
+            kept = exact.Kept(solid, known, box)
+            if kept.note:
+                sys.stderr.write(f"{kept.note}.\n")
+            shapes = (replace(shape, representation=exact.Exact(shape.representation, kept)) for shape in shapes)
         write_shapes(options, shapes, mesh_settings, lambda shape: f"{options.mesh.stem}-completed-{shape.seed}", frame)
 
 

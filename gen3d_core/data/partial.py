@@ -10,6 +10,7 @@ from ..errors import BadMesh, BadRequest
 from ..representations.camera import Camera
 from .grids import Grid
 from .solid import Solid
+from .winding import Triangles, cell_centres
 
 #: Cells up to this many cell sides from the remaining surface are given, and those as near to its open edge are not.
 REACH = 2.5
@@ -65,6 +66,29 @@ def near_surface(solid: Solid, resolution: int) -> NDArray[np.bool_]:
     deep = solid.winding(centres) > 0.9
     free_of_edge = KDTree(edge).query(centres, distance_upper_bound=reach)[0] > reach
     return ((near | deep) & free_of_edge).reshape((resolution,) * 3)
+
+
+def far_from_faces(corners: NDArray, kept: Solid, resolution: int) -> NDArray[np.bool_]:
+    """What is left of a whole mesh of which some faces are to be made anew: cells that are nearer to the others.
+
+    Args:
+        corners: of the faces to be made anew, with shape (F, 3, 3), in model units.
+        kept: the solid of the other faces.
+        resolution: R.
+
+    Returns:
+        With shape (R, R, R); a rim of one cell on the side of the kept faces is not known either.
+
+    Raises:
+        BadRequest: no face is to be made anew.
+    """
+    if not len(corners):
+        raise BadRequest("No face is selected.", "Select the faces that are to be made anew.")
+    flat = np.asarray(corners, dtype=np.float64).reshape(-1, 3)
+    anew = Triangles(flat, np.arange(len(flat)).reshape(-1, 3))
+    centres = cell_centres(resolution)
+    known = kept.distance(centres) + 1 / resolution < anew.nearest(centres).distance
+    return known.reshape((resolution,) * 3)
 
 
 def open_edge_points(solid: Solid, spacing: float) -> NDArray[np.float64]:

@@ -16,6 +16,8 @@ from .isosurface import extract, grid_centres
 from .mesh import Mesh, MeshOptions
 
 COARSEST = 16
+#: Of a grid that follows an earlier one, every so many-th cell along each axis is asked for wherever it lies.
+PROBED = 4
 
 
 class Given(Protocol):
@@ -68,7 +70,8 @@ class Field(Representation):
 
         Cold, each level evaluates only the cells that the coarser level cannot rule out by distance. Warm, with a grid
         of a similar shape, the evaluated band starts around that grid's surface and grows while the new surface leads
-        out of it; a part that appears far from the old surface is missed, so end a drag with a cold pass.
+        out of it. Of what appears far from the old surface only parts are seen that some of a few cells spread over the
+        grid lie in, so end a drag with a cold pass.
 
         Args:
             resolution: cells along one side.
@@ -117,9 +120,11 @@ class Field(Representation):
     def _follow(self, near: Tensor) -> SampledField:
         """Evaluates a band around the surface of ``near`` and continues it while the surface leaves the band."""
         values = near.clone()
-        band = _grown(_sign_changes(near))
-        evaluated = torch.zeros_like(band)
-        queries = 0
+        evaluated = torch.zeros_like(values, dtype=torch.bool)
+        evaluated[(slice(PROBED // 2, None, PROBED),) * 3] = True
+        queries = self._fill(values, evaluated)
+        # A probe that finds another sign than the old one is a change of sign by itself, from which the band grows.
+        band = _grown(_sign_changes(near)) | _grown(_sign_changes(values))
         while True:
             fresh = band & ~evaluated
             if not fresh.any():

@@ -73,6 +73,20 @@ def latents(request: Request, *names: str) -> list[Tensor]:
     return [torch.from_numpy(array(request, name, np.float32, (-1,))) for name in names]
 
 
+def matrix(request: Request, name: str, rows: int) -> Tensor:
+    """Latents of the request one under the other, with shape (rows, L)."""
+    import torch
+
+    if not rows:
+        raise BadRequest("No shapes were given.", "Give at least one.")
+    return torch.from_numpy(array(request, name, np.float32, (rows, -1)))
+
+
+def offset(request: Request) -> Tensor | None:
+    """What is to be added to a latent, with shape (L,); None where nothing is."""
+    return latents(request, "offset")[0] if "offset" in request.arrays else None
+
+
 def pictures_of(request: Request, system: System) -> Tensor:
     """The pictures of a request as the system takes them, with shape (V, 4, S, S)."""
     import torch

@@ -14,13 +14,14 @@ import numpy as np
 from .. import __version__, cards
 from ..errors import BadRequest
 from ..protocol import Event, Request
-from . import reading
+from . import completing, reading
+from .drafts import Drafts
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from ..data.solid import Frame
+    from ..directions import Directions
     from ..representations import Mesh, MeshOptions
     from ..run import Run
     from ..system import System
@@ -49,11 +50,13 @@ class Verbs:
         self._send, self._cancelled = send, cancelled
         self._device_name, self._threads = device, threads
         self._models: dict[tuple[str, str], System] = {}
-        self._drafts: dict[str, Tensor] = {}
+        self._drafts = Drafts()
+        self._found: dict[tuple[str, str], Directions] = {}
         self.tasks: dict[str, Callable[[Request], Iterator[Event]]] = {
             "hello": self._hello,
             "sample": self._sample,
             "decode": self._decode,
+            "blend": self._blend,
             "interpolate": self._interpolate,
             "vary": self._vary,
             "reconstruct": self._reconstruct,
@@ -68,6 +71,7 @@ class Verbs:
             "classify": self._classify,
             "label": self._label,
             "refine": self._refine,
+            "directions": self._directions,
         }
 
     def device(self) -> torch.device:
@@ -111,8 +115,14 @@ class Verbs:
 
         return Run(seeds, self.device(), on_progress, on_note)
 
-    def _results(self, request: Request, shapes: Iterator[Shape], frame: Frame | None = None) -> Iterator[Event]:
-        """Shapes as events; ``frame`` leads back to the artist's coordinates."""
+    def _results(
+        self,
+        request: Request,
+        shapes: Iterator[Shape],
+        frame: Frame | None = None,
+        given: completing.Given | None = None,
+    ) -> Iterator[Event]:
+        """Shapes as events; ``frame`` leads back to the artist's coordinates, in which what is given may stay."""
         options = reading.mesh_options(request)
         started = time.perf_counter()
         for index, shape in enumerate(shapes):
@@ -125,6 +135,11 @@ class Verbs:
             values: dict[str, Any] = {"index": index, "seed": shape.seed, "seconds": seconds}
             if shape.t is not None:
                 values["t"] = shape.t
+            if frame is not None:
+                values["frame"] = [float(frame.scale), *map(float, frame.centre)]
+            if given is not None and given.kept is not None:
+                values["note"] = given.kept.note
+                arrays |= given.restored(request, mesh, arrays["vertices"])
             if shape.latent is not None:
                 arrays["latent"] = shape.latent.numpy().astype(np.float32)
             yield Event(request.id, "result", values, arrays)
@@ -138,11 +153,8 @@ class Verbs:
         representation = shape.representation
         if not isinstance(representation, Field):
             return lambda: representation.to_mesh(options)
-        # While the artist drags, the last frame's grid tells where the surface is; the last frame of a drag is exact.
-        near = self._drafts.get(request.stream) if request.options.get("draft") else None
-        grid = representation.grid(options.resolution, near).values
-        if request.stream:
-            self._drafts = {request.stream: grid}
+        draft = bool(request.options.get("draft"))
+        grid = self._drafts.sampled(representation, options.resolution, request.stream, draft).values
         return lambda: extract(grid, 0.0, options)
 
     # Tasks
@@ -220,7 +232,17 @@ class Verbs:
 
         run = self._run(request, [0], "Moving")
         a, b = reading.latents(request, "a", "b")
-        yield from self._results(request, iter([tasks.decode(system, a, b, float(request.options["t"]), run)]))
+        t, offset = float(request.options["t"]), reading.offset(request)
+        yield from self._results(request, iter([tasks.decode(system, a, b, t, run, offset)]))
+
+    def _blend(self, request: Request) -> Iterator[Event]:
+        system = self._system(request)
+        from .. import tasks
+
+        run = self._run(request, [0], "Blending")
+        weights = [float(weight) for weight in request.options["weights"]]
+        latents = reading.matrix(request, "latents", len(weights))
+        yield from self._results(request, iter([tasks.blend(system, latents, weights, run, reading.offset(request))]))
 
     def _interpolate(self, request: Request) -> Iterator[Event]:
         system = self._system(request)
@@ -251,18 +273,11 @@ class Verbs:
         import torch
 
         from .. import tasks
-        from ..data import partial
 
-        solid, frame = reading.solid_of(request)
-        box = request.options.get("box")
-        if box is None:
-            known = partial.near_surface(solid, tasks.COMPARED_AT)
-        else:
-            low, high = frame.inward(np.asarray(box, dtype=np.float64).reshape(2, 3))
-            known = partial.outside_box(low, high, tasks.COMPARED_AT)
-        run = self._run(request, reading.seeds(request), "Completing")
-        shapes = tasks.complete(system, solid, torch.as_tensor(known), run, *reading.guides(request, system))
-        yield from self._results(request, shapes, frame)
+        given = completing.given(request, tasks.COMPARED_AT)
+        run, guides = self._run(request, reading.seeds(request), "Completing"), reading.guides(request, system)
+        shapes = tasks.complete(system, given.solid, torch.as_tensor(given.known), run, *guides)
+        yield from self._results(request, given.exactly(shapes), given.frame, given)
 
     def _complete_view(self, request: Request) -> Iterator[Event]:
         """From what one camera sees; camera and bounds are in the artist's coordinates, as what comes back is."""
@@ -288,6 +303,16 @@ class Verbs:
         run = self._run(request, reading.seeds(request), "Completing")
         shapes = tasks.complete(system, given, torch.as_tensor(known), run, *reading.guides(request, system))
         yield from self._results(request, shapes, frame)
+
+    def _directions(self, request: Request) -> Iterator[Event]:
+        card, system = cards.find(request.model), self._system(request)
+        from .. import direction_files
+
+        key = (str(card.folder), card.sha256)
+        if key not in self._found:
+            self._found[key] = direction_files.of(card, system, self._run(request, [0], "Finding sliders"))
+        found = self._found[key]
+        yield Event(request.id, "result", {"index": 0, **found.values()}, {"vectors": found.vectors})
 
     def _score(self, request: Request) -> Iterator[Event]:
         system = self._system(request)

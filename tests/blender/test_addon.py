@@ -18,6 +18,7 @@ import pytest
 
 import build_addon
 from gen3d_core import runs
+from tests import stand_ins
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE / "scripts"
@@ -113,10 +114,39 @@ def blender(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
-    ["generate.py", "in_line.py", "blend.py", "shapes.py", "given.py", "views.py", "told.py", "assets.py", "many.py"],
+    [
+        "generate.py",
+        "in_line.py",
+        "blend.py",
+        "sliders.py",
+        "bake.py",
+        "shapes.py",
+        "given.py",
+        "views.py",
+        "told.py",
+        "assets.py",
+        "many.py",
+        "random_edits.py",
+        "keep.py",
+        "selected.py",
+        "library.py",
+        "provenance.py",
+    ],
 )
 def test_script(blender: Blender, script: str) -> None:
     blender.run(script)
+
+
+@pytest.mark.slow
+def test_install_engine(blender: Blender, tmp_path: Path) -> None:
+    numpy = importlib.util.find_spec("numpy")
+    assert numpy
+    assert numpy.origin
+    wheels = tmp_path / "some wheels" / "inner"
+    # Installing it makes the packages of this Python importable: as good as PyTorch, and as large as a line of text.
+    stand_ins.wheel(wheels, "torch", "2.13.0+cpu", {"engine.pth": f"{Path(numpy.origin).parent.parent}\n"})
+    stand_ins.wheel(wheels, "stand-in", "1.0")
+    blender.run("install_engine.py", environment={"GEN3D_TEST_WHEELS": str(wheels), "GEN3D_TEST_BASE": sys.executable})
 
 
 @pytest.mark.slow
@@ -142,6 +172,27 @@ def test_errors(blender: Blender, tmp_path: Path) -> None:
         "GEN3D_TEST_GARBAGE": str(garbage),
     }
     blender.run("errors.py", environment=environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "made"), [("family.py", "family.blend"), ("complete.py", "chair.glb"), ("morph.py", "morph.blend")]
+)
+def test_example(blender: Blender, tmp_path: Path, example: str, made: str) -> None:
+    # As it ships: with the models in the extension, and no others.
+    path, place = str(CHECKOUT / "examples" / example), str(tmp_path / made)
+    out = blender.run("example.py", path, "--", place, environment={"GEN3D_ZOO": ""})
+    assert (tmp_path / made).stat().st_size > 10_000
+    assert "Chair" in out or "frame 24: " in out, out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="Memory is read as Linux tells it.")
+def test_soak(blender: Blender) -> None:
+    # GEN3D_TEST_GENERATIONS=500 GEN3D_TEST_SLIDES=2000 for a long one.
+    usual = {"GEN3D_TEST_GENERATIONS": "80", "GEN3D_TEST_SLIDES": "300"}
+    out = blender.run("soak.py", environment={name: os.environ.get(name, value) for name, value in usual.items()})
+    assert "slider steps" in out
 
 
 @pytest.mark.slow

@@ -12,25 +12,14 @@ from typing import Any
 import pytest
 
 import build_addon
+from tests.blender.window import window as harness
+from tests.blender.window.asking import MODULES, ask, turn, until
 
 #: Seconds that a training may take to begin or to end where others work on the machine, too.
 TRAINING = 900.0
 #: Steps after which the model that is trained draws shapes again: before that it may draw nothing at all.
 LEARNT = 150
 HERE = Path(__file__).resolve().parent
-PACKAGE = "bl_ext.user_default.gen3d.blender_addon"
-#: Names for what runs inside Blender.
-MODULES = f"""
-from importlib import import_module
-jobs, slider, objects = (import_module("{PACKAGE}." + name) for name in ("jobs", "slider", "objects"))
-trainings, models, outliers = (import_module("{PACKAGE}." + name) for name in ("trainings", "models", "outliers"))
-pictures = import_module("{PACKAGE}.pictures")
-status, calls = import_module("{PACKAGE}.status").status, import_module("{PACKAGE}.calls")
-shapes = [obj for obj in bpy.context.scene.objects if obj.type == "MESH"]
-blend = next((obj for obj in shapes if obj.gen3d.task == "interpolate"), None)
-def fresh(obj):
-    return slider.wanted(obj).key == objects.shown(obj.data)
-"""
 
 
 def _load(name: str, path: Path) -> ModuleType:
@@ -41,27 +30,6 @@ def _load(name: str, path: Path) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
-
-
-harness = _load("gen3d_window_harness", HERE / "window" / "window.py")
-
-
-def ask(window: Any, expression: str) -> Any:
-    """The value of an expression inside Blender."""
-    return window.call(f"{MODULES}\nresult = {expression}")
-
-
-def until(window: Any, expression: str, seconds: float = 300.0) -> None:
-    """Waits for an expression to become true inside Blender; fails at once where the panel shows an error instead."""
-    check = f"result = bool({expression}) or (str(status.error) if status.error else False)"
-    value = window.wait_until(f"{MODULES}\n{check}", seconds=seconds)
-    assert value is True, value
-
-
-def turn(window: Any, *panels: str) -> None:
-    """Opens panels that are closed, and closes those that are open, by a click on each one's header."""
-    for name in panels:
-        window.click(*window.panels()[name].center)
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,13 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
-from gen3d_core import zoo
+from gen3d_core import direction_files, zoo
+from gen3d_core.cards import Card
+from gen3d_core.directions import Directions
 from gen3d_core.run import Run
 from gen3d_core.systems.voxels.vae import VoxelVAE
 
@@ -19,6 +22,13 @@ NAME, ABLE = "toy-blobs", "toy-able"
 #: How much of the cube a shape fills, on average, and how steep its surface is.
 FULL_SHARE = 0.12
 STEEPNESS = 4.0
+SLIDERS = Directions(
+    ("Height", "Leg Thickness"),
+    np.array([[0.5, 0.0], [0.0, 0.5]], dtype=np.float32),
+    (-2.0,) * 2,
+    (2.0,) * 2,
+    (0.9,) * 2,
+)
 #: A system that can do everything, and its place in the engine.
 SYSTEM = Path(__file__).resolve().parent / "toy_system.py"
 PLACE = "gen3d_core.systems.voxels.toys"
@@ -32,15 +42,22 @@ def add_to(archive: Path) -> Path:
 
 
 def make(folder: Path, names: Sequence[str] = (NAME,)) -> None:
-    """Writes a voxel VAE into ``folder``, under each of the names, and behind them one that can do everything."""
+    """Writes a voxel VAE into ``folder``, under each of the names, and behind them one that can do everything.
+
+    The first has two sliders, which change the first numbers of a latent.
+    """
     for rank, name in enumerate(names):
-        _save(VoxelVAE, folder / name, rank - 9)
+        card = _save(VoxelVAE, folder / name, rank - 9)
+        if not rank:
+            direction_files.write(SLIDERS, card)
     _save(_able(), folder / ABLE, len(names) - 9)
 
 
-def _save(kind: type[VoxelVAE], folder: Path, rank: int) -> None:
+def _save(kind: type[VoxelVAE], folder: Path, rank: int) -> Card:
     title = folder.name.replace("-", " ").title()
-    zoo.save(_blobs(kind), folder, title=title, licence="CC0-1.0", data="Nothing.", readme=f"# {title}\n", rank=rank)
+    return zoo.save(
+        _blobs(kind), folder, title=title, licence="CC0-1.0", data="Nothing.", readme=f"# {title}\n", rank=rank
+    )
 
 
 def _able() -> type[VoxelVAE]:

@@ -8,7 +8,7 @@ import trimesh
 from scipy import ndimage
 
 from gen3d_core.data import catalogue, views
-from gen3d_core.data.partial import from_depth, near_surface, open_edge_points, outside_box
+from gen3d_core.data.partial import far_from_faces, from_depth, near_surface, open_edge_points, outside_box
 from gen3d_core.data.solid import Solid
 from gen3d_core.errors import BadMesh, BadRequest
 from gen3d_core.representations import Mesh
@@ -161,3 +161,17 @@ def test_pictures_that_show_nothing_or_have_another_size_are_refused() -> None:
         from_depth(np.full((96, 96), 9.0, np.float32), facing())
     with pytest.raises(BadRequest, match=r"\(96, 96\)"):
         from_depth(np.full((48, 96), 1.9, np.float32), facing())
+
+
+def test_of_a_whole_mesh_what_is_nearer_to_the_selected_faces_is_not_known() -> None:
+    whole = ball()
+    corners = whole.mesh.vertices[whole.mesh.faces]
+    above = corners.mean(axis=1)[:, 2] > 0.15
+    kept = Solid(Mesh(whole.mesh.vertices, whole.mesh.faces[~above]))
+    known = far_from_faces(corners[above], kept, RESOLUTION)
+    z = centres(RESOLUTION)[..., 2]
+    beyond = np.linalg.norm(centres(RESOLUTION), axis=-1) > 0.2
+    assert known[beyond & (z < 0.0)].all()
+    assert not known[beyond & (z > 0.2)].any()
+    with pytest.raises(BadRequest, match="No face is selected"):
+        far_from_faces(corners[:0], kept, RESOLUTION)

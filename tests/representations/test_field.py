@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from gen3d_core.data import catalogue
 from gen3d_core.errors import EmptyShape
 from gen3d_core.representations import Field, MeshOptions
 from gen3d_core.representations.field import SampledField
+from gen3d_core.representations.isosurface import extract
 
 Distance = Callable[[Tensor], Tensor]
 
@@ -137,6 +139,33 @@ def test_warm_tracking_of_a_jump_is_the_dense_grid() -> None:
     field = Field(sphere(0.25, (0.1, 0.1, 0.0)))
     grid = field.grid(32, near=Field(sphere(0.25, (-0.1, 0.0, 0.0))).grid(32).values)
     assert_as_dense(grid, field, 32)
+
+
+def test_warm_tracking_sees_a_part_that_appears_elsewhere() -> None:
+    def two(points: Tensor) -> Tensor:
+        return torch.minimum(sphere(0.2, (-0.2, 0, 0))(points), sphere(0.12, (0.3, 0.2, 0.2))(points))
+
+    near = Field(sphere(0.2, (-0.2, 0, 0))).grid(32).values
+    found = Field(two).grid(32, near=near)
+    assert_as_dense(found, Field(two), 32)
+    assert found.queries < 0.4 * 32**3
+    # And one that is gone again.
+    field = Field(sphere(0.2, (-0.2, 0, 0)))
+    assert_as_dense(field.grid(32, near=found.values), field, 32)
+
+
+def test_a_small_move_costs_less_than_a_cold_pass_and_gives_the_same_mesh() -> None:
+    options = MeshOptions(64)
+    near = Field(chair(3)).grid(64).values
+
+    def taller(points: Tensor) -> Tensor:
+        return chair(3)(points / torch.tensor([1.0, 1.0, 1.02]))
+
+    cold, warm = Field(taller).grid(64), Field(taller).grid(64, near=near)
+    assert warm.queries < 0.8 * cold.queries
+    one, two = (extract(found.values, 0.0, options) for found in (cold, warm))
+    assert np.array_equal(one.faces, two.faces)
+    assert np.allclose(one.vertices, two.vertices, atol=1e-6)
 
 
 def test_a_grid_of_another_size_is_no_help_and_no_harm() -> None:

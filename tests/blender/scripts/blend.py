@@ -4,7 +4,7 @@ import os
 
 import bpy
 import numpy as np
-from support import clear, enable, fails, module, positions, same, select
+from support import caught, clear, enable, fails, module, positions, same, select
 
 enable()
 api, slider, status = module("api"), module("slider"), module("status").status
@@ -140,8 +140,100 @@ for frame in (1, 3):
 assert (pictures[0] > 0.5).any()
 assert np.abs(pictures[0] - pictures[1]).max() > 0.5, "both frames show the same shape"
 
-# Only two meshes can be blended.
+# Three to five shapes by weights: made by the operator as by the function, each alone by its own weight.
+clear()
+shapes = api.generate(seeds=(1, 2, 3, 4, 5), resolution=32)
+select(*shapes[:3])
+assert bpy.ops.gen3d.interpolate(resolution=32) == {"FINISHED"}
+mixed = bpy.context.active_object
+(twin,) = api.blend(shapes[:3], resolution=32)
+assert same(mixed, twin)
+assert [end.name for end in mixed.gen3d.ends] == [shape.name for shape in shapes[:3]]
+for shape in shapes[:3]:
+    for end in mixed.gen3d.ends:
+        end.weight = float(end.name == shape.name)
+    assert same(mixed, shape)
+for end in mixed.gen3d.ends:
+    end.weight = 0
+assert same(mixed, twin), "no weight at all is not all alike"
+weights = {shapes[0].name: 1.0, shapes[1].name: 0.5, shapes[2].name: 0.0}
+for name_, weight in weights.items():
+    mixed.gen3d.ends[name_].weight = weight
+(between,) = api.interpolate(shapes[0], shapes[1], resolution=32)
+between.gen3d.t = 1 / 3
+assert np.allclose(positions(mixed.data), positions(between.data), atol=1e-4)
+assert len(api.blend(shapes, weights=(1, 2, 3, 4, 5), resolution=32)[0].gen3d.ends) == 5
+(pair,) = api.blend(shapes[:2], weights=(3, 1), resolution=32)
+assert pair.gen3d.t == 0.25
+before = positions(mixed.data)
+assert api.regenerate(mixed) == [mixed]
+assert np.array_equal(positions(mixed.data), before)
+(near,) = api.vary(mixed, (1,), 0.0, resolution=32)
+assert np.allclose(positions(near.data), before, atol=1e-5)
+
+# Weights are animated: by keyframes and by drivers, through saving and opening, with nothing left behind.
+for end, values in zip(mixed.gen3d.ends, ((1, 0), (0, 1), (0, 0)), strict=True):
+    for frame, value in zip((1, 5), values, strict=True):
+        end.weight = value
+        end.keyframe_insert("weight", frame=frame)
+scene.frame_set(1)
+assert same(mixed, shapes[0])
+scene.frame_set(5)
+assert same(mixed, shapes[1])
+scene.frame_set(3)
+assert not same(mixed, shapes[0])
+middle = positions(mixed.data)
+curve = twin.gen3d.ends[2].driver_add("weight")
+curve.driver.expression = "frame - 1"
+for end in twin.gen3d.ends:
+    end.weight = float(end.name == shapes[0].name)
+scene.frame_set(1)
+assert same(twin, shapes[0])
+scene.frame_set(2)
+half = positions(twin.data)
+assert not same(twin, shapes[0])
+scene.frame_set(3)
+assert not np.array_equal(positions(twin.data), half)
+scene.frame_set(2)
+assert np.array_equal(positions(twin.data), half)
+name, twins = mixed.name, twin.name
+bpy.ops.wm.save_as_mainfile(filepath=path)
+bpy.ops.wm.open_mainfile(filepath=path)
+scene = bpy.context.scene
+mixed, twin = bpy.data.objects[name], bpy.data.objects[twins]
+assert np.array_equal(positions(twin.data), half)
+scene.frame_set(3)
+assert np.array_equal(positions(mixed.data), middle)
+
+# Rendered, each frame has the shape of its weights.
+scene.render.engine, scene.cycles.samples, scene.cycles.device = "CYCLES", 1, "CPU"
+scene.render.resolution_x = scene.render.resolution_y = 8
+scene.frame_start, scene.frame_end = 1, 5
+scene.render.filepath = os.path.join(bpy.app.tempdir, "weights-")
+if scene.camera is None:
+    scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(scene.camera)
+expected = []
+for frame in range(1, 6):
+    scene.frame_set(frame)
+    expected.append(positions(mixed.data))
+shown = []
+bpy.app.handlers.render_post.append(lambda *_: shown.append(positions(mixed.data)))
+bpy.ops.render.render(animation=True)
+assert len(shown) == 5
+assert all(np.array_equal(one, other) for one, other in zip(shown, expected, strict=True))
+
+# Two to five meshes can be blended.
 clear()
 select()
-with fails("0 meshes are selected; expected 2.", "Select two shapes, then try again."):
+with fails("0 meshes are selected; expected 2 to 5.", "Select two to five shapes, then try again."):
     bpy.ops.gen3d.interpolate()
+shapes = api.generate(seeds=range(1, 7), resolution=32)
+select(*shapes)
+with fails("6 meshes are selected; expected 2 to 5.", "Select two to five shapes, then try again."):
+    bpy.ops.gen3d.interpolate()
+select(*shapes[:3])
+with fails("A row of steps goes between two shapes.", "Select two"):
+    bpy.ops.gen3d.interpolate(steps=4)
+error = caught(lambda: api.blend(shapes[:3], weights=(1, -1, 1)))
+assert "do not belong to 3 objects" in error.message

@@ -56,7 +56,7 @@ with fails("Resolution 100000 is out of range", "Choose 32, 64 or 128"):
 with fails("is too small", "Try"):
     bpy.ops.gen3d.generate(faces=3)
 select(cube)
-with fails("1 meshes are selected; expected 2.", "Select two"):
+with fails("1 meshes are selected; expected 2 to 5.", "Select two to five"):
     bpy.ops.gen3d.interpolate()
 with fails("'Cube' was not made by Gen3D.", "reconstruct"):
     raise RuntimeError(str(caught(lambda: api.vary(cube))))
