@@ -76,6 +76,7 @@ def test_artist_generates_blends_and_undoes(window: Any, tmp_path: Path) -> None
     assert ask(window, "len(shapes)") == 4
 
     # Interpolate is greyed until two are selected.
+    window.call(f"{MODULES}\nfor number, obj in enumerate(shapes):\n    obj.select_set(number == 0)")
     window.click(*window.find_button("gen3d.interpolate("))
     assert ask(window, "len(jobs.active())") == 0
     window.call(f"{MODULES}\nfor number, obj in enumerate(shapes):\n    obj.select_set(number in (0, 2))")
