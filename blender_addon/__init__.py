@@ -31,6 +31,7 @@ from . import (
     shape_operators,
     shape_panels,
     slider,
+    start_panels,
     train_operators,
     trainings,
 )
@@ -47,6 +48,7 @@ CLASSES = (
     *asset_operators.CLASSES,
     *train_operators.CLASSES,
     *install_operators.CLASSES,
+    *start_panels.CLASSES,
     *panels.CLASSES,
     *shape_panels.CLASSES,
     *asset_panels.CLASSES,

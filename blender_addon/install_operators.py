@@ -3,7 +3,6 @@
 # Blender reads these annotations as properties.
 # pyright: reportInvalidTypeForm=false, reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import bpy
@@ -79,7 +78,7 @@ Nothing outside the extension's folder is changed"""
     def draw(self, context: Context) -> None:
         """What will happen."""
         assert self.layout is not None
-        _draw_plan(self.layout, self.build, "", DIALOG_LETTERS, self)
+        _draw_plan(self.layout, self, DIALOG_LETTERS, online=True)
 
     def execute(self, context: Context) -> set[str]:
         """See the class."""
@@ -90,7 +89,7 @@ class GEN3D_OT_install_from_folder(Installs, Operator):  # noqa: N801
     """Install the engine from a folder of wheels, without going online"""
 
     bl_idname = "gen3d.install_engine_from_folder"
-    bl_label = "Install from a Folder of Wheels"
+    bl_label = "Install from Folder"
 
     build: EnumProperty(name="PyTorch", description="Which build of PyTorch", items=BUILDS)
     directory: StringProperty(name="Folder", description="That holds the wheels", subtype="DIR_PATH")
@@ -112,7 +111,7 @@ class GEN3D_OT_install_from_folder(Installs, Operator):  # noqa: N801
     def draw(self, context: Context) -> None:
         """What will happen, beside the files."""
         assert self.layout is not None
-        _draw_plan(self.layout, self.build, self.directory, FILE_BROWSER_LETTERS, self)
+        _draw_plan(self.layout, self, FILE_BROWSER_LETTERS, online=False)
 
     def execute(self, context: Context) -> set[str]:
         """See the class."""
@@ -248,17 +247,15 @@ def _draw_failure(layout: UILayout, width: int) -> None:
     box.operator("gen3d.copy_report", icon="COPYDOWN")
 
 
-def _draw_plan(layout: UILayout, build: str, folder: str, width: int, operator: Operator) -> None:
+def _draw_plan(layout: UILayout, operator: Any, width: int, *, online: bool) -> None:
     layout.use_property_split = True
     layout.use_property_decorate = False
     layout.prop(operator, "build")
-    choice = installs.choice(build)
+    choice = installs.choice(operator.build)
     download, unpacked = packages.SIZES[choice.build]
     column = layout.column()
     draw_text(column, choice.reason, width, "INFO")
-    if folder:
-        draw_text(column, f"Installs the wheels of {Path(folder)}", width, "FILE_FOLDER")
-    else:
+    if online:
         have = environment.size(installs.root() / environment.WHEELS)
         here = f", of which {_bytes(have)} are here already" if have else ""
         draw_text(column, f"Downloads about {_bytes(download)}{here}", width, "IMPORT")
@@ -271,8 +268,11 @@ def _draw_plan(layout: UILayout, build: str, folder: str, width: int, operator: 
                 width,
                 "ERROR",
             )
-        layout.prop(preferences.get(), "torch_index", placeholder="As pip is configured")
+    else:
+        draw_text(column, "Installs the wheels of the folder that is open here; nothing is downloaded", width, "IMPORT")
     draw_text(column, f"Takes about {_bytes(unpacked)} in {installs.root()}", width, "DISK_DRIVE")
+    if online:
+        layout.prop(preferences.get(), "torch_index", placeholder="As pip is configured")
 
 
 def _bytes(number: float) -> str:
