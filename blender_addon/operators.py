@@ -79,6 +79,34 @@ class Verb:
         return Quality(self.resolution, self.faces, self.debris)
 
 
+class Alone:
+    """What verbs without settings of shapes share: how they run, and how they fail."""
+
+    bl_options: ClassVar[set[str]] = {"UNDO"}
+
+    def verb(self: Any, context: Context) -> verbs.Verb:
+        """What to do, with the operator's properties."""
+        raise NotImplementedError
+
+    def execute(self: Any, context: Context) -> set[str]:
+        """Waits for the result."""
+        try:
+            jobs.run(self.verb(context))
+        except Gen3DError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+    def invoke(self: Any, context: Context, event: Event) -> set[str]:
+        """Begins in the background."""
+        if bpy.app.background:
+            return self.execute(context)
+        try:
+            jobs.start(self.bl_label, self.verb(context))
+        except Gen3DError as error:
+            return failed(self, error)
+        return {"INTERFACE"}
+
+
 class GEN3D_OT_generate(Verb, Operator):  # noqa: N801 - Blender's rule for names
     """Make new shapes at the 3D cursor: a few in a row, many in a sheet to choose from"""
 
@@ -238,31 +266,16 @@ class GEN3D_OT_reconstruct(Verb, Operator):  # noqa: N801
         return object_mode(cls, context) and has_models(cls) and mesh_active(cls, context)
 
 
-class GEN3D_OT_regenerate(Operator):  # noqa: N801
+class GEN3D_OT_regenerate(Alone, Operator):  # noqa: N801
     """Make the mesh of the active shape again from what it remembers, in its present resolution.
     Edits by hand are replaced"""
 
     bl_idname = "gen3d.regenerate"
     bl_label = "Regenerate"
-    bl_options: ClassVar[set[str]] = {"UNDO"}
 
-    def execute(self, context: Context) -> set[str]:
-        """Waits for the result."""
-        try:
-            jobs.run(again.regenerate(active(context)))
-        except Gen3DError as error:
-            return failed(self, error)
-        return {"FINISHED"}
-
-    def invoke(self, context: Context, event: Event) -> set[str]:
-        """Begins in the background."""
-        if bpy.app.background:
-            return self.execute(context)
-        try:
-            jobs.start(self.bl_label, again.regenerate(active(context)))
-        except Gen3DError as error:
-            return failed(self, error)
-        return {"INTERFACE"}
+    def verb(self, context: Context) -> verbs.Verb:
+        """See the base class."""
+        return again.regenerate(active(context))
 
     @classmethod
     def poll(cls, context: Context) -> bool:

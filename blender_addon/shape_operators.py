@@ -5,43 +5,14 @@
 
 from typing import Any, ClassVar
 
-import bpy
 from bpy.props import EnumProperty, IntProperty
 from bpy.types import Context, Event, Object, Operator
 
 from ..gen3d_core.errors import Gen3DError
-from . import baking, jobs, objects, slider_verbs, verbs
-from .operators import active, failed, object_mode
+from . import baking, objects, slider_verbs, verbs
+from .operators import Alone, active, failed, object_mode
 from .properties import BAKES
 from .wanted import follows
-
-
-class Alone:
-    """What verbs without settings of shapes share: how they run, and how they fail."""
-
-    bl_options: ClassVar[set[str]] = {"UNDO"}
-
-    def verb(self: Any, context: Context) -> verbs.Verb:
-        """What to do, with the operator's properties."""
-        raise NotImplementedError
-
-    def execute(self: Any, context: Context) -> set[str]:
-        """Waits for the result."""
-        try:
-            jobs.run(self.verb(context))
-        except Gen3DError as error:
-            return failed(self, error)
-        return {"FINISHED"}
-
-    def invoke(self: Any, context: Context, event: Event) -> set[str]:
-        """Begins in the background."""
-        if bpy.app.background:
-            return self.execute(context)
-        try:
-            jobs.start(self.bl_label, self.verb(context))
-        except Gen3DError as error:
-            return failed(self, error)
-        return {"INTERFACE"}
 
 
 class GEN3D_OT_sliders(Alone, Operator):  # noqa: N801 - Blender's rule for names
