@@ -16,6 +16,7 @@ from gen3d_core.families import autoregressive
 from gen3d_core.nn import patchwise
 from gen3d_core.run import Run
 from gen3d_core.system import Noise
+from gen3d_core.systems.voxels import autosdf
 from gen3d_core.systems.voxels.autosdf import TRIES, AutoSDF
 
 TINY: dict[str, Any] = {
@@ -284,3 +285,29 @@ def test_the_published_sizes() -> None:
         assert system.text_expert(torch.ones(1, 5, dtype=torch.int64)).shape == (1, 512, 512)
     assert len(system.prior.transformer.layers) == 12
     assert system.prior.transformer.width == 768
+
+
+def test_a_remembered_text_is_chosen_by_how_well_it_fits_what_is_given() -> None:
+    system = build()
+    texts = torch.zeros(2, 16, dtype=torch.int64)
+    texts[0, 0], texts[1, 0] = 1, 2
+    places, codes = system.config.side**3, system.config.codes
+
+    def says(words: torch.Tensor) -> torch.Tensor:
+        # A text of word w expects code w everywhere; no words expect nothing.
+        return 5.0 * torch.nn.functional.one_hot(words[:, 0], codes)[:, None].expand(-1, places, -1).float()
+
+    system.text_expert.forward = says  # type: ignore[method-assign]
+    given, observed = torch.full((places,), 2), torch.zeros(places, dtype=torch.bool)
+    assert torch.equal(system._fitting(texts, given, observed), torch.zeros(2))
+    observed[:3] = True
+    likely = system._fitting(texts, given, observed)
+    one = says(texts).log_softmax(-1)[:, 0, 2] - says(texts * 0).log_softmax(-1)[:, 0, 2]
+    torch.testing.assert_close(likely, autosdf.BELIEVED * 3 * one)
+    assert likely[1] > likely[0]
+
+
+def test_sentences_are_remembered(fitted: AutoSDF) -> None:
+    data = training.prepare(fitted, SHAPES, Run([0]))
+    assert torch.equal(fitted.texts[: len(SHAPES)].long(), data["words"][:, 0])
+    assert not fitted.texts[len(SHAPES) :].any()
