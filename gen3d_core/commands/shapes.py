@@ -142,25 +142,25 @@ def _complete(options: argparse.Namespace) -> None:
     import torch
 
     from .. import tasks
-    from ..data import exact, partial
+    from ..data import exact, partial, regions
 
     if options.exact and options.view is not None:
         raise BadRequest("What a view shows has no triangles to be kept.", "Leave out --exact, or mark a --box.")
     solid, frame = _solid(options.mesh, fitted=not options.engine_frame)
     given: Asset = solid
-    box = None
+    region = None
     if options.view is not None:
         given, known = _seen(solid.mesh, *options.view)
     elif options.box is None:
         known = partial.near_surface(solid, tasks.COMPARED_AT)
     else:
-        box = np.asarray(frame.inward(np.reshape(options.box, (2, 3))), dtype=np.float64)
-        known = partial.outside_box(box[0], box[1], tasks.COMPARED_AT)
+        region = regions.Box(*np.asarray(frame.inward(np.reshape(options.box, (2, 3))), dtype=np.float64))
+        known = region.outside(tasks.COMPARED_AT)
     images = read_pictures(system, options.image) if options.image else None
     with progress_run(options.seeds, system.device, "Completing") as run:
         shapes = tasks.complete(system, given, torch.as_tensor(known), run, options.text, images)
         if options.exact:
-            kept = exact.Kept(solid, known, box)
+            kept = exact.Kept(solid, known, region)
             if kept.note:
                 sys.stderr.write(f"{kept.note}.\n")
             shapes = (replace(shape, representation=exact.Exact(shape.representation, kept)) for shape in shapes)

@@ -32,6 +32,7 @@ from ..representations.isosurface import extract
 from . import closing
 from .closing import Closed
 from .partial import REACH
+from .regions import Region
 from .solid import Solid
 from .winding import Band, Floats, Indices, Triangles, inside, near
 
@@ -56,9 +57,9 @@ class Kept:
     """What is kept of an artist's mesh.
 
     Args:
-        solid: of the kept faces; of all faces where there is a box.
+        solid: of the kept faces; of all faces where there is a region.
         known: with shape (R, R, R), bool: cells whose content is given.
-        box: with shape (2, 3), in model units: the region that is made anew, to which the faces are cut; may be None.
+        region: that is made anew, to which the faces are cut; may be None.
 
     Raises:
         EngineError: see :func:`.closing.library`.
@@ -66,26 +67,21 @@ class Kept:
 
     solid: Solid
     known: NDArray[np.bool_]
-    box: Floats | None = None
+    region: Region | None = None
 
     @cached_property
     def surface(self) -> Closed:
         """The kept triangles, and caps over their openings where these make a closed solid of them."""
         vertices, faces = self._walls
-        if self.box is None:
+        if self.region is None:
             return closing.close(vertices, faces)
         body = closing.body(*_parts(closing.close(vertices, faces)))
-        if body is None:
-            vertices, faces = _outside(vertices, faces, self.box)
-            return Closed(vertices, faces, np.zeros(len(faces), dtype=bool))
-        low, high = self.box
-        cut = body - closing.library().Manifold.cube((high - low).tolist()).translate(low.tolist())
-        made = cut.to_mesh()
-        vertices = np.asarray(made.vert_properties[:, :3], dtype=np.float64)
-        faces = np.asarray(made.tri_verts, dtype=np.int64)
-        if len(faces) == 0:
-            raise BadMesh("The box covers the whole shape: nothing would be kept.", "Use a smaller box.")
-        return Closed(vertices, faces, _on_box(vertices[faces], self.box))
+        if body is not None:
+            return self.region.cut(body)
+        vertices, faces = self.region.trimmed(vertices, faces)
+        if not len(faces):
+            raise BadMesh("The region covers the whole shape: nothing would be kept.", "Mark a smaller one.")
+        return Closed(vertices, faces, np.zeros(len(faces), dtype=bool))
 
     @cached_property
     def closed(self) -> bool:
@@ -252,28 +248,3 @@ def _together(parts: list[tuple[NDArray, NDArray]]) -> Mesh:
 
 def _parts(surface: Closed) -> tuple[Floats, Indices]:
     return surface.vertices, surface.faces
-
-
-def _on_box(corners: Floats, box: Floats) -> NDArray[np.bool_]:
-    """Which triangles (F, 3, 3) lie in a side of a box."""
-    return (np.abs(corners[:, :, None] - box) < 1e-6).all(axis=1).any(axis=(1, 2))
-
-
-def _outside(vertices: Floats, faces: Indices, box: Floats) -> tuple[Floats, Indices]:
-    """The part of an open surface that is outside of a box, cut along its sides."""
-    from trimesh import Trimesh
-    from trimesh.intersections import slice_faces_plane
-
-    found: list[tuple[Floats, Indices]] = []
-    for axis in range(3):
-        for side, sign in ((0, -1.0), (1, 1.0)):
-            normal, origin = np.zeros(3), np.zeros(3)
-            normal[axis], origin[axis] = sign, box[side, axis]
-            found.append(slice_faces_plane(vertices, faces, normal, origin)[:2])
-            vertices, faces = slice_faces_plane(vertices, faces, -normal, origin)[:2]
-    found = [(v, f) for v, f in found if len(f)]
-    if not found:
-        raise BadMesh("The box covers the whole shape: nothing would be kept.", "Use a smaller box.")
-    whole = _together(found)
-    merged = Trimesh(whole.vertices, whole.faces, process=True)
-    return np.asarray(merged.vertices, dtype=np.float64), np.asarray(merged.faces, dtype=np.int64)

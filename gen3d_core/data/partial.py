@@ -19,28 +19,6 @@ REACH = 2.5
 BEHIND = 1.0
 
 
-def outside_box(low: NDArray, high: NDArray, resolution: int) -> NDArray[np.bool_]:
-    """Everything but a box: with shape (R, R, R), true where the cell's centre lies outside.
-
-    Args:
-        low, high: corners with shape (3,), in model units.
-
-    Raises:
-        BadRequest: the box is empty, or it holds no cell or every cell of the shape's cube.
-    """
-    low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
-    if low.shape != (3,) or high.shape != (3,) or not (low < high).all():
-        raise BadRequest("The box is empty: its low corner must lie below its high corner.", "Draw a larger box.")
-    axis = (np.arange(resolution) + 0.5) / resolution - 0.5
-    inside = [(axis >= a) & (axis <= b) for a, b in zip(low, high, strict=True)]
-    mask = ~(inside[0][:, None, None] & inside[1][None, :, None] & inside[2][None, None, :])
-    if mask.all():
-        raise BadRequest("The box does not touch the shape's space.", "Move it over the part to be made anew.")
-    if not mask.any():
-        raise BadRequest("The box covers the whole shape: nothing would be kept.", "Use Generate, or a smaller box.")
-    return mask
-
-
 def near_surface(solid: Solid, resolution: int) -> NDArray[np.bool_]:
     """What is left of an open mesh: cells near its surface or deep inside, but not near its open edge.
 

@@ -48,6 +48,13 @@ class Frame:
         """Engine's points (N, 3) in the artist's frame."""
         return (np.asarray(points, dtype=np.float64) / self.scale + self.centre).astype(np.float32)
 
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """From the engine's to the artist's, homogeneous, with shape (4, 4)."""
+        matrix = np.diag([1 / self.scale] * 3 + [1.0])
+        matrix[:3, 3] = self.centre
+        return matrix
+
 
 IDENTITY = Frame(np.zeros(3), 1.0)
 

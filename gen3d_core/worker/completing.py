@@ -15,6 +15,7 @@ from . import reading
 
 if TYPE_CHECKING:
     from ..data.exact import Kept
+    from ..data.regions import Region
     from ..data.solid import Frame, Solid
     from ..representations import Mesh
     from ..tasks import Shape
@@ -61,10 +62,12 @@ class Given:
 
 
 def given(request: Request, resolution: int) -> Given:
-    """By what is marked: by a box, by selected faces, else by the open edges of what was deleted.
+    """By what is marked: by a region, by selected faces, else by the open edges of what was deleted.
 
     Args:
-        request: its array ``selected`` (F,) says which faces are made anew; its option ``box``, which region is.
+        request: its array ``selected`` (F,) says which faces are made anew; its option ``box``, two corners, or its
+            arrays ``outline`` (N, 2) and ``projection`` (4, 4) say which region is: see :mod:`..data.regions`. Both are
+            in the artist's coordinates.
         resolution: R.
 
     Raises:
@@ -73,11 +76,10 @@ def given(request: Request, resolution: int) -> Given:
     from ..data import exact, partial, solid
 
     mesh, frame = reading.mesh_of(request)
-    whole, box = solid.Solid(mesh), request.options.get("box")
-    kept, corners = whole, None
-    if box is not None:
-        corners = np.asarray(frame.inward(np.asarray(box, dtype=np.float64).reshape(2, 3)), dtype=np.float64)
-        known = partial.outside_box(corners[0], corners[1], resolution)
+    whole, region = solid.Solid(mesh), _region(request, frame)
+    kept = whole
+    if region is not None:
+        known = region.outside(resolution)
     elif "selected" in request.arrays:
         anew = reading.array(request, "selected", np.bool_, (len(mesh.faces),))
         if anew.all():
@@ -86,8 +88,21 @@ def given(request: Request, resolution: int) -> Given:
         known = partial.far_from_faces(mesh.vertices[mesh.faces[anew]], kept, resolution)
     else:
         known = partial.near_surface(whole, resolution)
-    exactly = exact.Kept(kept, known, corners) if request.options.get("exact") else None
+    exactly = exact.Kept(kept, known, region) if request.options.get("exact") else None
     return Given(whole, known, frame, exactly)
+
+
+def _region(request: Request, frame: Frame) -> Region | None:
+    from ..data import regions
+
+    box = request.options.get("box")
+    if box is not None:
+        return regions.Box(*np.asarray(frame.inward(np.reshape(box, (2, 3))), dtype=np.float64))
+    if "outline" not in request.arrays:
+        return None
+    outline = reading.array(request, "outline", np.float64, (-1, 2))
+    projection = reading.array(request, "projection", np.float64, (4, 4))
+    return regions.Outline(outline, projection @ frame.matrix)
 
 
 def origins(found: NDArray[np.float32], given: NDArray[np.float32]) -> NDArray[np.int32]:

@@ -9,6 +9,7 @@ import trimesh
 
 from gen3d_core.data import closing, partial
 from gen3d_core.data.exact import NOT_CLOSED, Exact, Kept
+from gen3d_core.data.regions import Box
 from gen3d_core.data.solid import Solid
 from gen3d_core.representations import Field, Mesh, MeshOptions
 
@@ -78,7 +79,8 @@ def test_a_box_whose_end_was_deleted_is_completed_without_touching_the_rest(edge
 def test_what_a_box_marks_is_cut_off_exactly_and_made_anew() -> None:
     whole = box_mesh(HALF)
     low, high = np.array([0.137, -0.5, -0.5]), np.array([0.5, 0.5, 0.5])
-    given = Kept(Solid(mesh_of(whole)), partial.outside_box(low, high, 32), np.stack([low, high]))
+    region = Box(low, high)
+    given = Kept(Solid(mesh_of(whole)), region.outside(32), region)
     made = Exact(box_field(HALF), given).to_mesh(OPTIONS)
     check(made, HALF, 0.01)
     kept = (whole.triangles[:, :, 0] < low[0]).all(axis=1)

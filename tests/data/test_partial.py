@@ -8,7 +8,7 @@ import trimesh
 from scipy import ndimage
 
 from gen3d_core.data import catalogue, views
-from gen3d_core.data.partial import far_from_faces, from_depth, near_surface, open_edge_points, outside_box
+from gen3d_core.data.partial import far_from_faces, from_depth, near_surface, open_edge_points
 from gen3d_core.data.solid import Solid
 from gen3d_core.errors import BadMesh, BadRequest
 from gen3d_core.representations import Mesh
@@ -28,32 +28,6 @@ def ball(cut: float = 1.0) -> Solid:
 def centres(resolution: int) -> np.ndarray:
     axis = (np.arange(resolution) + 0.5) / resolution - 0.5
     return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
-
-
-def test_everything_outside_the_box_is_kept() -> None:
-    low, high = np.array([-0.2, 0.0, -0.5]), np.array([0.3, 0.4, 0.1])
-    points = centres(16)
-    inside = ((points >= low) & (points <= high)).all(-1)
-    mask = outside_box(low, high, 16)
-    assert mask.dtype == bool
-    assert np.array_equal(mask, ~inside)
-    assert not mask[np.argwhere(inside)[0][0], np.argwhere(inside)[0][1], np.argwhere(inside)[0][2]]
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "reason"),
-    [
-        ([0, 0, 0], [0.1, 0.0, 0.1], "empty"),
-        ([0.2, 0, 0], [0.1, 0.1, 0.1], "empty"),
-        ([0, 0], [1, 1], "empty"),
-        ([0, 0, float("nan")], [1, 1, 1], "empty"),
-        ([0.6, 0.6, 0.6], [0.9, 0.9, 0.9], "does not touch"),
-        ([-1, -1, -1], [1, 1, 1], "whole shape"),
-    ],
-)
-def test_boxes_that_leave_nothing_to_do_are_refused(low: list[float], high: list[float], reason: str) -> None:
-    with pytest.raises(BadRequest, match=reason):
-        outside_box(np.array(low), np.array(high), 16)
 
 
 def test_the_rest_of_an_open_mesh_is_known_but_not_its_edge() -> None:
