@@ -34,9 +34,9 @@ DIST = ROOT / "dist"
 OUT = ROOT / "out"
 MANIFEST = ROOT / "blender_manifest.toml"
 
-#: Blender as a Python module exists for exactly one Python per release: 5.0 and 4.5 for 3.11, 5.2 for 3.13.
+#: Blender as a Python module exists for exactly one Python per release: 4.2 to 5.0 for 3.11, 5.2 for 3.13.
 BLENDER_PYTHONS = ((3, 11), (3, 13))
-LTS_PYTHONS = ((3, 11),)
+OLDER_PYTHONS = ((3, 11),)
 
 #: One exact version: a range would let pip choose a newer build for CUDA, gigabytes larger, over one for the CPU.
 TORCH = "torch==2.13.0"
@@ -253,12 +253,20 @@ MAIN = Environment(
     effort="About 1 GB is fetched (Blender, PyTorch): 3 to 15 minutes, only this once.",
     project=True,
 )
-LTS = Environment(
-    folder=ROOT / ".venv-blender-4.5",
-    requirements=ROOT / "requirements-blender-4.5.txt",
-    versions=LTS_PYTHONS,
-    effort="About 0.4 GB is fetched (Blender 4.5 LTS): 1 to 8 minutes, only this once.",
-)
+
+
+def _older(blender: str) -> Environment:
+    """The environment of an older Blender with long-term support; nothing but its tests' scripts run there."""
+    return Environment(
+        folder=ROOT / f".venv-blender-{blender}",
+        requirements=ROOT / f"requirements-blender-{blender}.txt",
+        versions=OLDER_PYTHONS,
+        effort=f"About 0.4 GB is fetched (Blender {blender} LTS): 1 to 8 minutes, only this once.",
+    )
+
+
+#: By the Blenders' versions: that of today's studios, and the oldest that the manifest allows.
+OLDER = {blender: _older(blender) for blender in ("4.5", "4.2")}
 
 
 def _python_names(versions: Sequence[tuple[int, int]]) -> str:
@@ -426,10 +434,12 @@ def demo(options: argparse.Namespace) -> int:
 def test(options: argparse.Namespace) -> int:
     """Runs the test suite."""
     python = MAIN.ensure(options.torch)
-    if LTS.python.exists() or find_python(LTS.versions, outside=LTS.folder):
-        LTS.ensure()
-    else:
-        say(f"Tests in Blender 4.5 LTS are left out: they need {_python_names(LTS.versions)}, which is not here.")
+    for blender, older in OLDER.items():
+        if older.python.exists() or find_python(older.versions, outside=older.folder):
+            older.ensure()
+        else:
+            names = _python_names(older.versions)
+            say(f"Tests in Blender {blender} LTS are left out: they need {names}, which is not here.")
     say("Running the tests. They take about 15 minutes on two cores.")
     return subprocess.run([python, "-m", "pytest", *options.pytest], cwd=ROOT, check=False).returncode
 

@@ -223,7 +223,8 @@ def imported(path: Path) -> Iterator[tuple[list[Object], bpy.types.Depsgraph]]:
         layer = scene.view_layers[0]
         with bpy.context.temp_override(scene=scene, view_layer=layer):
             try:
-                if hasattr(bpy.ops.wm, "fbx_import"):
+                # Every name is an attribute of a group of operators; the list tells which there are.
+                if "fbx_import" in dir(bpy.ops.wm):
                     bpy.ops.wm.fbx_import(filepath=str(path))
                 else:
                     bpy.ops.import_scene.fbx(filepath=str(path))

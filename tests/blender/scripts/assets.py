@@ -227,28 +227,27 @@ assert "Lonely" in error.details
 disk = FOLDER / "disk"
 (disk / "deep er").mkdir(parents=True)
 select(cube, mirrored)
-if hasattr(bpy.ops.export_scene, "fbx"):
-    bpy.ops.export_scene.fbx(filepath=str(disk / "deep er" / "two things ü.fbx"), use_selection=True)
-    (disk / "broken.fbx").write_bytes(b"Kaydara FBX Binary  \x00nothing more")
-    (disk / "plain.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
-    assert collecting.needs_blender(disk)
-    found, refused = collect(collecting.Source.on_disk(disk), "files")
-    assert set(found) == {"two things ü"}, (set(found), refused)
-    size = np.ptp(found["two things ü"][0], axis=0)
-    assert np.allclose(size, [6, 2, 2], atol=0.05), size
-    assert set(refused) == {"broken.fbx"}, refused
-    assert (FOLDER / "files" / "files" / "plain.obj").exists()
-    # The same as an archive, with a path that leads out of it.
-    archive = FOLDER / "archive.zip"
-    with zipfile.ZipFile(archive, "w") as packed:
-        for path in disk.rglob("*.*"):
-            packed.write(path, path.relative_to(disk))
-        packed.writestr("../../escaped.obj", "v 0 0 0\n")
-    found, refused = collect(collecting.Source.on_disk(archive), "unpacked")
-    assert set(found) == {"two things ü"}
-    assert set(refused) == {"broken.fbx", "../../escaped.obj"}, refused
-    assert not list(FOLDER.glob("escaped.obj"))
-    assert not list(FOLDER.parent.glob("escaped.obj"))
+bpy.ops.export_scene.fbx(filepath=str(disk / "deep er" / "two things ü.fbx"), use_selection=True)
+(disk / "broken.fbx").write_bytes(b"Kaydara FBX Binary  \x00nothing more")
+(disk / "plain.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+assert collecting.needs_blender(disk)
+found, refused = collect(collecting.Source.on_disk(disk), "files")
+assert set(found) == {"two things ü"}, (set(found), refused)
+size = np.ptp(found["two things ü"][0], axis=0)
+assert np.allclose(size, [6, 2, 2], atol=0.05), size
+assert set(refused) == {"broken.fbx"}, refused
+assert (FOLDER / "files" / "files" / "plain.obj").exists()
+# The same as an archive, with a path that leads out of it.
+archive = FOLDER / "archive.zip"
+with zipfile.ZipFile(archive, "w") as packed:
+    for path in disk.rglob("*.*"):
+        packed.write(path, path.relative_to(disk))
+    packed.writestr("../../escaped.obj", "v 0 0 0\n")
+found, refused = collect(collecting.Source.on_disk(archive), "unpacked")
+assert set(found) == {"two things ü"}
+assert set(refused) == {"broken.fbx", "../../escaped.obj"}, refused
+assert not list(FOLDER.glob("escaped.obj"))
+assert not list(FOLDER.parent.glob("escaped.obj"))
 plain = FOLDER / "plain"
 plain.mkdir()
 (plain / "one.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")

@@ -80,7 +80,10 @@ assert (memory.task, memory.model, memory.pictures, memory.seed) == ("from_image
 assert shape.name == "Bottle shape 3"
 assert made_again(shape)
 path = Path(bpy.app.tempdir) / "bottle.png"
-image.save(filepath=str(path), save_copy=True)
+saved = image.copy()
+saved.filepath_raw, saved.file_format = str(path), "PNG"
+saved.save()
+bpy.data.images.remove(saved)
 count = len(bpy.data.images)
 (of_file,) = api.from_images([path], (3,), **COARSE)
 assert len(bpy.data.images) == count, "the file stays open"
