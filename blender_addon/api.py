@@ -48,6 +48,7 @@ from .collecting import Source
 from .findings import Classification, Labelling
 from .memory import Quality, recall
 from .outliers import Ranking
+from .parts import Outline
 from .training import Order, Training
 
 
@@ -188,6 +189,7 @@ def complete(
     box: Object | None = None,
     *,
     selected: bool = False,
+    outline: Outline | None = None,
     exact: bool = False,
     text: str = "",
     model: str = "",
@@ -198,9 +200,10 @@ def complete(
     """Completions of ``obj``, one per seed, beside it.
 
     Args:
-        obj: a mesh; without ``box`` and ``selected``, one from which the faces to be replaced were deleted.
+        obj: a mesh; where nothing marks what is to be made anew, one from which those faces were deleted.
         seeds: the same seed makes the same completion.
         box: an object whose bounding box in the world is the region to be made anew.
+        outline: around what is made anew, as somebody draws it in a view; :func:`outlined` makes one.
         selected: whether the faces that are selected on the mesh are made anew.
         exact: whether what is kept keeps its very triangles; ``gen3d.note`` says where that leaves a seam.
         text: that describes the whole, for a model that listens.
@@ -208,7 +211,18 @@ def complete(
     """
     quality = Quality(resolution, faces, debris)
     model = model or _completer(obj, text)
-    return jobs.run(verbs.complete(obj, box, model, seeds, quality, text, selected, exact))
+    return jobs.run(verbs.complete(obj, box, model, seeds, quality, text, selected, exact, outline))
+
+
+def outlined(obj: Object, points: Sequence[tuple[float, float]], camera: Object | None = None) -> Outline:
+    """An outline for :func:`complete`, drawn in a camera's picture.
+
+    Args:
+        obj: the mesh that is to be completed.
+        points: corners of the closed line, -1 to 1 from left to right and from the bottom to the top of the picture.
+        camera: else the scene's.
+    """
+    return Outline.of(points, views.clip(_camera_or_scene(camera)), obj)
 
 
 def complete_view(
@@ -231,10 +245,7 @@ def complete_view(
         text: that describes the whole, for a model that listens.
         model, resolution, faces, debris: as for :func:`generate`.
     """
-    scene = bpy.context.scene
-    camera = camera or (scene.camera if scene else None)
-    if camera is None:
-        raise BadRequest("The scene has no camera.", "Add one, or name another.")
+    camera = _camera_or_scene(camera)
     seen = views.through_camera(camera, views.room(objects.world_box(obj)), views.DEPTH_RAYS)
     quality = Quality(resolution, faces, debris)
     return jobs.run(seen_verbs.complete_view(obj, seen, model or _completer(obj, text), seeds, quality, text))
@@ -416,6 +427,14 @@ def label(assets: Collection | Sequence[Object], *, model: str = "") -> Labellin
     found = findings.labelling()
     assert found
     return found
+
+
+def _camera_or_scene(camera: Object | None) -> Object:
+    scene = bpy.context.scene
+    camera = camera or (scene.camera if scene else None)
+    if camera is None:
+        raise BadRequest("The scene has no camera.", "Add one, or name another.")
+    return camera
 
 
 def _completer(obj: Object, text: str) -> str:

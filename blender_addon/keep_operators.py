@@ -1,7 +1,7 @@
 """The button that ends a choice: what was made together with the selected shapes vanishes. See :mod:`.keeping`."""
 
 # Blender reads these annotations as properties, and its stubs know sets of literals only.
-# pyright: reportInvalidTypeForm=false, reportIncompatibleVariableOverride=false
+# pyright: reportInvalidTypeForm=false, reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
 
 from typing import Any, ClassVar
 

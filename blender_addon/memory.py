@@ -95,6 +95,7 @@ class Memory:
         pictures: names of the images that it was made of, one a line.
         view: of a completion, the camera that saw its source: :attr:`.views.Camera.flat`.
         chosen: of a completion, which faces of its source were made anew; see :mod:`.parts`.
+        outline: of a completion, around what of its source a line was drawn; see :mod:`.parts`.
         exact: of a completion, whether what is kept keeps its triangles.
         note: what the engine had to say about it.
         frame: where ``fitted``, from the engine's coordinates to the object's, a matrix row by row.
@@ -124,6 +125,7 @@ class Memory:
     pictures: str = ""
     view: tuple[float, ...] = (0.0,) * FLAT
     chosen: str = ""
+    outline: str = ""
     exact: bool = False
     note: str = ""
     frame: tuple[float, ...] = (0.0,) * MATRIX

@@ -9,7 +9,7 @@ import bpy
 from bpy.types import Context, Panel, UILayout
 
 from ..gen3d_core.cards import Card
-from . import findings, jobs, models, objects, verbs
+from . import drawing, findings, jobs, models, objects, verbs
 from .keep_operators import draw_keep
 from .memory import BLEND
 from .status import status
@@ -209,6 +209,7 @@ class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
             draw_small(layout, "gen3d.complete", "FILE_REFRESH", "Regenerate This Region")
         else:
             draw_small(layout, "gen3d.complete", "MOD_BOOLEAN")
+        drawing.draw_buttons(layout)
         layout.separator()
         layout.row().prop(settings, "look", expand=True)
         draw_small(layout, "gen3d.complete_view", "VIEW_CAMERA")

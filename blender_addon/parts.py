@@ -1,17 +1,48 @@
-"""Which part of a mesh stays: what is left of it, what is outside of a box, or what is not selected."""
+"""Which part of a mesh stays: what is left of it, what is outside of a box or an outline, or what is not selected."""
 
 import base64
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import bpy
 import numpy as np
 from bpy.types import Mesh, Object
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..gen3d_core.errors import BadRequest
 from .memory import Memory
 from .objects import Surface
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """A closed line that was drawn in a view; all that lies behind it, to any depth, is meant.
+
+    Args:
+        points: with shape (N, 2), -1 to 1 from left to right and from the bottom to the top of the view.
+        projection: with shape (4, 4): from an object's own coordinates to OpenGL's clip coordinates.
+    """
+
+    points: NDArray[np.float64]
+    projection: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, points: Sequence[Sequence[float]] | NDArray[np.floating], view: Matrix, obj: Object) -> "Outline":
+        """From a view's own projection of the world, as ``RegionView3D.perspective_matrix`` is one."""
+        # As an object remembers it: made again, it is the same to the bit.
+        flat = np.array(points, dtype=np.float32).reshape(-1, 2).astype(np.float64)
+        projection = np.array(view @ obj.matrix_world, dtype=np.float32).astype(np.float64)
+        return cls(flat, projection)
+
+    def arrays(self, surface: Surface) -> dict[str, NDArray[Any]]:
+        """For a request about a surface of the object."""
+        projection = self.projection
+        if surface.fit:
+            projection = projection @ np.array(surface.matrix.inverted() @ surface.frame, dtype=np.float64)
+        return {"outline": self.points, "projection": projection}
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,17 +52,28 @@ class Part:
     Args:
         corners: of a box, in the coordinates of the surface's vertices.
         chosen: with shape (F,): which faces of the surface.
+        outline: that was drawn around it.
         exact: whether the others keep their triangles.
     """
 
     corners: list[list[float]] | None = None
     chosen: NDArray[np.bool_] | None = None
+    outline: Outline | None = None
     exact: bool = False
+
+    def arrays(self, surface: Surface) -> dict[str, NDArray[Any]]:
+        """What a request about the surface needs, beside the box."""
+        if self.outline is not None:
+            return {**surface.arrays, **self.outline.arrays(surface)}
+        return surface.arrays if self.chosen is None else {**surface.arrays, "selected": self.chosen}
 
     def added(self, memory: Memory) -> Memory:
         """What an object remembers, and this."""
         if self.corners:
             memory = replace(memory, boxed=True, box=tuple(self.corners[0] + self.corners[1]))
+        if self.outline is not None:
+            numbers = np.concatenate([self.outline.projection.ravel(), self.outline.points.ravel()])
+            memory = replace(memory, outline=_letters(numbers.astype(np.float32).tobytes()))
         return replace(memory, exact=self.exact, chosen="" if self.chosen is None else _packed(self.chosen))
 
     @classmethod
@@ -43,7 +85,11 @@ class Part:
         """
         corners = [list(memory.box[:3]), list(memory.box[3:])] if memory.boxed else None
         chosen = _unpacked(memory.chosen, surface) if memory.chosen else None
-        return cls(corners, chosen, memory.exact)
+        outline = None
+        if memory.outline:
+            numbers = np.frombuffer(_bytes(memory.outline), dtype=np.float32).astype(np.float64)
+            outline = Outline(numbers[16:].reshape(-1, 2), numbers[:16].reshape(4, 4))
+        return cls(corners, chosen, outline, memory.exact)
 
 
 def chosen(obj: Object) -> NDArray[np.bool_]:
@@ -94,10 +140,17 @@ def _unfit(obj: Object) -> str:
     return "Every face is selected" if faces.all() else ""
 
 
+def _letters(data: bytes) -> str:
+    return base64.b64encode(zlib.compress(data)).decode()
+
+
+def _bytes(letters: str) -> bytes:
+    return zlib.decompress(base64.b64decode(letters))
+
+
 def _packed(chosen: NDArray[np.bool_]) -> str:
     """A mask as letters: its length, and its bits."""
-    bits = base64.b64encode(zlib.compress(np.packbits(chosen).tobytes())).decode()
-    return f"{len(chosen)}:{bits}"
+    return f"{len(chosen)}:{_letters(np.packbits(chosen).tobytes())}"
 
 
 def _unpacked(text: str, surface: Surface) -> NDArray[np.bool_]:
@@ -106,5 +159,4 @@ def _unpacked(text: str, surface: Surface) -> NDArray[np.bool_]:
         raise BadRequest(
             f"'{surface.name}' has other faces than when some of them were selected.", "Select and complete it anew."
         )
-    packed = np.frombuffer(zlib.decompress(base64.b64decode(bits)), dtype=np.uint8)
-    return np.unpackbits(packed, count=int(count)).astype(bool)
+    return np.unpackbits(np.frombuffer(_bytes(bits), dtype=np.uint8), count=int(count)).astype(bool)

@@ -341,6 +341,7 @@ class Gen3DObject(PropertyGroup):
     view: FloatVectorProperty(size=FLAT)
     batch: StringProperty(description="Shared by all that was made together with it")
     chosen: StringProperty(description="Which faces of its source were made anew")
+    outline: StringProperty(description="Around what of its source a line was drawn, and in which view")
     exact: BoolProperty(name="Keep Exact", description="What was kept has its own triangles")
     note: StringProperty(name="Note", description="What the engine had to say about it")
     frame: FloatVectorProperty(size=MATRIX)

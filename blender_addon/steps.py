@@ -77,8 +77,8 @@ def completion(
 ) -> Step:
     """Completions of a part of a surface."""
     options = {"seeds": list(seeds), "box": part.corners, "exact": part.exact, "fit": surface.fit}
-    arrays = surface.arrays if part.chosen is None else {**surface.arrays, "selected": part.chosen}
-    return Step("complete", str(card.folder), {**options, **_guide(text), **quality.options()}, arrays)
+    options |= {**_guide(text), **quality.options()}
+    return Step("complete", str(card.folder), options, part.arrays(surface))
 
 
 def view_completion(card: Card, sight: Sight, text: str, seeds: Sequence[int], quality: Quality) -> Step:

@@ -19,7 +19,7 @@ from . import models, objects, parts, slider, steps
 from .calls import Call
 from .memory import BLEND, End, Latent, Memory, Quality, recall, require_ours
 from .objects import Target
-from .parts import Part
+from .parts import Outline, Part
 from .steps import Step
 from .wanted import normalised
 
@@ -200,9 +200,10 @@ def complete(
     text: str = "",
     selected: bool = False,
     exact: bool = False,
+    outline: Outline | None = None,
 ) -> Verb:
-    """Completions of an object, one per seed, beside it: of the inside of a box, of its selected faces, else of what
-    was deleted.
+    """Completions of an object, one per seed, beside it: of the inside of a box, of what lies behind an outline, of its
+    selected faces, else of what was deleted.
 
     Args:
         obj: to be completed.
@@ -213,15 +214,18 @@ def complete(
         text: that describes the whole, for a model that listens; may be empty.
         selected: whether the faces that are selected are made anew.
         exact: whether what is kept keeps its triangles.
+        outline: that was drawn around what is made anew.
     """
-    if selected and box:
-        raise BadRequest("Both a box and the selected faces are to be made anew.", "Choose one of them.")
+    if sum((selected, bool(box), outline is not None)) > 1:
+        raise BadRequest(
+            "What is to be made anew is marked twice: by a box, an outline or selected faces.", "Choose one of them."
+        )
     card = completer(model, text)
     if box == obj:
         raise BadRequest("The box cannot be the shape itself.", "Select another object around the part to be replaced.")
     where, surface = objects.target(bpy.context), objects.surface(obj)
     corners = surface.local_box(objects.world_box(box)) if box else None
-    part = Part(corners, parts.chosen(obj) if selected else None, exact)
+    part = Part(corners, parts.chosen(obj) if selected else None, outline, exact)
     results = (yield steps.completion(card, surface, part, text, seeds, quality)).results
     memory = replace(remembered("complete", card, quality), fitted=surface.fit, source=surface.name, text=text)
     memory = part.added(memory)

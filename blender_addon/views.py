@@ -126,19 +126,18 @@ def through_camera(camera: Object, box: NDArray[np.floating], pixels: int) -> Ca
     Raises:
         BadRequest: it is no camera, a panoramic one, or the box is not in its picture.
     """
-    if not isinstance(camera.data, CameraData):
-        raise BadRequest(f"'{camera.name}' is no camera.", "Choose a camera.")
-    if camera.data.type not in ("PERSP", "ORTHO"):
-        raise BadRequest(f"'{camera.name}' is a panoramic camera.", "Choose a perspective or orthographic one.")
-    scene = bpy.context.scene
-    assert scene is not None
-    graph, render = bpy.context.evaluated_depsgraph_get(), scene.render
-    width, height = (max(side * render.resolution_percentage // 100, 1) for side in _sides(render))
-    evaluated: Any = camera.evaluated_get(graph)
-    projection = evaluated.calc_matrix_camera(
-        graph, x=width, y=height, scale_x=render.pixel_aspect_x, scale_y=render.pixel_aspect_y
-    )
-    return _pinhole(projection, rigid(evaluated.matrix_world), width, height, box).framed(corners(box), pixels)
+    projection, pose, width, height = _picture_of(camera)
+    return _pinhole(projection, pose, width, height, box).framed(corners(box), pixels)
+
+
+def clip(camera: Object) -> Matrix:
+    """From the world to OpenGL's clip coordinates of a camera object's picture.
+
+    Raises:
+        BadRequest: it is no camera, or a panoramic one.
+    """
+    projection, pose, _, _ = _picture_of(camera)
+    return projection @ Matrix(np.linalg.inv(pose).tolist())
 
 
 def through_view(context: Context, box: NDArray[np.floating], pixels: int) -> Camera:
@@ -232,6 +231,23 @@ def rigid(matrix: Matrix) -> Array:
     parts: Any = matrix.decompose()
     place, turn, _ = parts
     return np.array(Matrix.LocRotScale(place, turn, None), dtype=np.float64)
+
+
+def _picture_of(camera: Object) -> tuple[Matrix, Array, int, int]:
+    """A camera object's projection, its pose (4, 4), and how many pixels wide and high its picture is."""
+    if not isinstance(camera.data, CameraData):
+        raise BadRequest(f"'{camera.name}' is no camera.", "Choose a camera.")
+    if camera.data.type not in ("PERSP", "ORTHO"):
+        raise BadRequest(f"'{camera.name}' is a panoramic camera.", "Choose a perspective or orthographic one.")
+    scene = bpy.context.scene
+    assert scene is not None
+    graph, render = bpy.context.evaluated_depsgraph_get(), scene.render
+    width, height = (max(side * render.resolution_percentage // 100, 1) for side in _sides(render))
+    evaluated: Any = camera.evaluated_get(graph)
+    projection = evaluated.calc_matrix_camera(
+        graph, x=width, y=height, scale_x=render.pixel_aspect_x, scale_y=render.pixel_aspect_y
+    )
+    return projection, rigid(evaluated.matrix_world), width, height
 
 
 @dataclass(frozen=True, eq=False)

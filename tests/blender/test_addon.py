@@ -129,6 +129,7 @@ def blender(
         "random_edits.py",
         "keep.py",
         "selected.py",
+        "outline.py",
         "library.py",
         "provenance.py",
     ],

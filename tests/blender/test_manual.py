@@ -159,6 +159,45 @@ bpy.context.scene.gen3d.completions = 3
 
 
 @pytest.mark.slow
+def test_draw_around_a_part(window: Any, shot: Any) -> None:
+    window.call(f"""{MODULES}
+for obj in (shapes[0], *shapes[2:]):
+    bpy.data.objects.remove(obj)
+with in_region(region_type='WINDOW'):
+    bpy.context.view_layer.objects.active = shapes[1]
+    shapes[1].select_set(True)
+bpy.context.scene.gen3d.completions = 2
+""")
+    window.call(FRAME)
+    corners = window.call(f"""{MODULES}
+from bpy_extras.view3d_utils import location_3d_to_region_2d
+from mathutils import Vector
+with in_region(region_type='WINDOW'):
+    region, view = bpy.context.region, bpy.context.space_data.region_3d
+    corners = [shapes[0].matrix_world @ Vector(corner) for corner in shapes[0].bound_box]
+    result = [tuple(location_3d_to_region_2d(region, view, corner)) for corner in corners]
+""")
+    # A box around the upper half in the view; Esc lets go of it, the mouse button draws it.
+    view = window.region("VIEW_3D", "WINDOW")
+    x = [view.left + round(x) for x, _ in corners]
+    y = [view.top + view.height - round(y) for _, y in corners]
+    start, end = (min(x) - 15, round(sum(y) / len(y))), (max(x) + 15, min(y) - 15)
+    for kept in (False, True):
+        window.click(*window.find_button("gen3d.complete_outline("))
+        with window.held(start) as to:
+            to(start[0] + 10, start[1] - 10)
+            to(*end)
+            if kept:
+                shot("draw")
+            else:
+                window.key("Escape")
+        if not kept:
+            assert not ask(window, "jobs.active()")
+    until(window, "len(shapes) == 3")
+    assert ask(window, "{bool(obj.gen3d.outline) for obj in shapes[1:]}") == [True]
+
+
+@pytest.mark.slow
 def test_train_for_a_minute_and_stop(window: Any, shot: Any) -> None:
     window.call("""
 with in_region(region_type='WINDOW'):

@@ -77,7 +77,7 @@ choose(box, 0.4)
 subdivision = box.modifiers.new("Subdivision", "SUBSURF")
 assert parts.chosen(box).sum() > 3 * found.sum()
 box.modifiers.remove(subdivision)
-assert "Both a box and" in caught(lambda: api.complete(box, box=add_box("Other"), selected=True)).message
+assert "is marked twice" in caught(lambda: api.complete(box, box=add_box("Other"), selected=True)).message
 bpy.data.objects.remove(bpy.data.objects["Other"])
 
 # By function and by button the same; what is not selected stays, roughly; it is made again when nothing is selected.

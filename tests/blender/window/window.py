@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -249,17 +249,37 @@ class Window:
             seconds: how long it takes at least, spread over the steps.
             button: 1 left, 2 middle, 3 right.
         """
+        with self.held(start, button) as to:
+            begin = time.monotonic()
+            for step in range(1, steps + 1):
+                x, y = (round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True))
+                to(x, y)
+                time.sleep(max(0.0, begin + seconds * step / steps - time.monotonic()))
+
+    @contextlib.contextmanager
+    def held(self, start: tuple[int, int], button: int = 1) -> Iterator[Callable[[int, int], None]]:
+        """Presses at the start and releases in the end.
+
+        Args:
+            start: x and y in pixels.
+            button: 1 left, 2 middle, 3 right.
+
+        Yields:
+            What moves the mouse on to x and y; every movement is handled on return.
+        """
         self.move(*start)
         self.settle()
         self._send(f"mousedown {button}")
-        begin, (x, y) = time.monotonic(), start
-        for step in range(1, steps + 1):
+        x, y = start
+
+        def to(next_x: int, next_y: int) -> None:
+            nonlocal x, y
             # Relative, as a hand moves: while a slider is dragged Blender itself puts the (hidden) mouse elsewhere.
-            to_x, to_y = (round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True))
-            self._send(f"mousemove_relative -- {to_x - x} {to_y - y}")
-            x, y = to_x, to_y
+            self._send(f"mousemove_relative -- {next_x - x} {next_y - y}")
+            x, y = next_x, next_y
             self.settle()
-            time.sleep(max(0.0, begin + seconds * step / steps - time.monotonic()))
+
+        yield to
         self._send(f"mouseup {button}")
         self.settle()
 
