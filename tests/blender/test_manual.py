@@ -177,16 +177,17 @@ with in_region(region_type='WINDOW'):
     corners = [shapes[0].matrix_world @ Vector(corner) for corner in shapes[0].bound_box]
     result = [tuple(location_3d_to_region_2d(region, view, corner)) for corner in corners]
 """)
-    # A box around the upper half in the view; Esc lets go of it, the mouse button draws it.
+    # A lasso around the upper half in the view; Esc lets go of it, and then it is drawn.
     view = window.region("VIEW_3D", "WINDOW")
     x = [view.left + round(x) for x, _ in corners]
     y = [view.top + view.height - round(y) for _, y in corners]
-    start, end = (min(x) - 15, round(sum(y) / len(y))), (max(x) + 15, min(y) - 15)
+    left, right, low, high = min(x) - 15, max(x) + 15, round(sum(y) / len(y)), min(y) - 15
+    corner = (right - left) // 4
     for kept in (False, True):
-        window.click(*window.find_button("gen3d.complete_outline("))
-        with window.held(start) as to:
-            to(start[0] + 10, start[1] - 10)
-            to(*end)
+        window.click(*window.find_button("shape='LASSO')"))
+        with window.held((left + corner, low)) as to:
+            for point in ((left, low - corner), (left, high), (right, high), (right, low - corner)):
+                to(*point)
             if kept:
                 shot("draw")
             else:
