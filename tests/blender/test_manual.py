@@ -186,6 +186,8 @@ with in_region(region_type='WINDOW'):
     for kept in (False, True):
         window.click(*window.find_button("shape='LASSO')"))
         with window.held((left + corner, low)) as to:
+            # The line begins where Blender sees the mouse when it has been told of its button.
+            to(left + corner - 1, low)
             for point in ((left, low - corner), (left, high), (right, high), (right, low - corner)):
                 to(*point)
             if kept:
