@@ -1,6 +1,7 @@
 """Where the extension is: its package, its folder, and where it may write."""
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -10,6 +11,12 @@ from .. import gen3d_core
 ROOT = (__package__ or "").rpartition(".")[0]
 #: The folder that holds ``gen3d_core``: the engine process finds it there.
 FOLDER = Path(gen3d_core.__file__).resolve().parent.parent
+
+
+def other_copy() -> str:
+    """The package of a copy that is enabled from another repository; empty where there is none."""
+    panel: Any = getattr(bpy.types, "GEN3D_PT_generate", None)
+    return panel.__module__.partition(".blender_addon")[0] if panel else ""
 
 
 def user_folder() -> Path:

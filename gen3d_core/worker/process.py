@@ -21,6 +21,8 @@ from ..protocol import Event, Request
 from .verbs import Verbs
 
 PROTOCOL = 1
+#: What PyTorch and the operating systems say when there is no more memory, besides MemoryError.
+NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
 
 def serve(device: str = "auto", threads: int = 0) -> None:
@@ -142,7 +144,7 @@ class Worker:
                 "Install what the engine needs into it, or choose another Python in the preferences.",
                 details,
             )
-        elif isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
+        elif isinstance(error, MemoryError) or any(words in str(error).lower() for words in NO_MEMORY):
             failure = OutOfMemory("There is not enough memory for this.", "Choose a lower resolution.", details)
         elif isinstance(error, (KeyError, TypeError, ValueError)) and not details.count("site-packages"):
             failure = BadRequest("The request cannot be understood.", "Update the interface and the engine.", details)
