@@ -1,5 +1,6 @@
 """Where the extension is: its package, its folder, and where it may write."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ def user_folder() -> Path:
         return Path(bpy.utils.extension_path_user(ROOT, create=True))
     except (OSError, ValueError):  # no place to write, or not installed as an extension
         return Path(bpy.app.tempdir)
+
+
+def log_folder() -> Path:
+    """Where the engine works and logs: the user's folder, or Blender's temporary one where nothing can be written."""
+    folder = user_folder()
+    return folder if os.access(folder, os.W_OK) else Path(bpy.app.tempdir)
 
 
 def my_models() -> Path:

@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, BinaryIO
 
@@ -135,7 +136,8 @@ class Worker:
 
     def _unexpected(self, request_id: str, error: Exception) -> Event:
         details = traceback.format_exc()
-        print(details, file=sys.stderr, flush=True)  # noqa: T201 - the log
+        with suppress(OSError):  # a full disk must not cost the answer
+            print(details, file=sys.stderr, flush=True)  # noqa: T201 - the log
         if type(error).__name__ == "Cancelled":
             return Event(request_id, "cancelled")
         if isinstance(error, ImportError):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from gen3d_core import runs
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE / "scripts"
@@ -39,8 +42,23 @@ class Blender:
     resources: Path
     zoo: Path
 
-    def run(self, script: str, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
-        """Runs a script inside; returns what it prints, and fails where it fails."""
+    def run(
+        self,
+        script: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        status: int = 0,
+    ) -> str:
+        """Runs a script inside; returns what it prints, and fails where it fails.
+
+        Args:
+            script: a file of ``scripts``.
+            arguments: of the script.
+            environment: further variables.
+            prefix: a command that runs the rest of its command line.
+            status: with which it is to end.
+        """
         variables = {
             **os.environ,
             "BLENDER_USER_RESOURCES": str(self.resources),
@@ -48,9 +66,17 @@ class Blender:
             "GEN3D_PYTHON": sys.executable,
             **(environment or {}),
         }
-        command = [self.python, "-c", LAUNCH, str(SCRIPTS / script), *arguments]
+        command = [*prefix, self.python, "-c", LAUNCH, str(SCRIPTS / script), *arguments]
         done = subprocess.run(
             command, env=variables, cwd=SCRIPTS, capture_output=True, text=True, timeout=SECONDS, check=False
         )
-        assert done.returncode == 0, f"{script} failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        assert done.returncode == status, f"{script} failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
         return done.stdout
+
+
+def ends(process: int, seconds: float) -> None:
+    """Waits for the end of a process that nobody may be left to reap."""
+    end = time.monotonic() + seconds
+    while runs.identity(process):
+        assert time.monotonic() < end, f"process {process} outlived Blender"
+        time.sleep(0.05)

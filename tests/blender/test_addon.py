@@ -6,7 +6,6 @@ import importlib.util
 import os
 import re
 import sys
-import time
 import venv
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from gen3d_core import runs
 from tests import stand_ins
-from tests.blender.blenders import CHECKOUT, Blender
+from tests.blender.blenders import CHECKOUT, Blender, ends
 
 
 @pytest.mark.slow
@@ -104,21 +103,13 @@ def test_soak(blender: Blender) -> None:
 @pytest.mark.slow
 def test_registering(blender: Blender) -> None:
     words = blender.run("registering.py").split()
-    _ends(int(words[words.index("engine") + 1]), 10)
+    ends(int(words[words.index("engine") + 1]), 10)
 
 
 @pytest.mark.slow
 def test_training(blender: Blender) -> None:
     ((process, folder),) = re.findall(r"^training (\d+) folder (.+)$", blender.run("train.py"), re.MULTILINE)
-    _ends(int(process), 60)
+    ends(int(process), 60)
     status = runs.read(Path(folder.strip()))
     assert status
     assert status.state == "paused", "a training whose Blender has gone did not pause"
-
-
-def _ends(process: int, seconds: float) -> None:
-    """Waits for the end of a process that nobody may be left to reap."""
-    end = time.monotonic() + seconds
-    while runs.identity(process):
-        assert time.monotonic() < end, f"process {process} outlived Blender"
-        time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The engine dies, talks nonsense or falls silent in the middle of a request: one sentence, and the next click works."""
+"""The engine dies, talks nonsense or falls silent amid a request: one sentence, and the next click works."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import time
 
 import bpy
 import numpy as np
-from support import begin, clear, enable, engine_process, fault, fails, module, select, state, until, works
+from support import begin, clear, enable, engine_process, fails, fault, module, select, state, until, works
 
 enable()
 jobs, calls, status = module("jobs"), module("calls"), module("status").status

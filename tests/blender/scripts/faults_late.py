@@ -1,4 +1,4 @@
-"""A result that comes late: its object was renamed, edited or undone, another scene is shown, or another file is open."""
+"""A result that comes late: its object was renamed, edited or undone, or another scene or file is open."""
 
 import bpy
 import numpy as np

@@ -33,7 +33,7 @@ available = next(
     for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     if line.startswith("MemAvailable")
 )
-if 1024**3 * 48 > available:
+if available < 1024**3 * 48:
     with fails("Resolution 1024 needs about 48 GiB of memory", "Choose a resolution of at most"):
         bpy.ops.gen3d.generate(resolution=1024)
     works()

@@ -37,6 +37,7 @@ process = work()
 assert held(process) == [], held(process)
 assert Path(os.readlink(f"/proc/{process.pid}/cwd")) != module("extension").FOLDER
 
+
 # Upgraded in the middle of a request: the old engine ends, the new one works.
 def install() -> None:
     done = bpy.ops.extensions.package_install_files(
