@@ -17,6 +17,7 @@ import torch
 
 from ...representations import Field, Voxels
 from ...representations.base import Representation
+from ...representations.isosurface import grid_centres
 from ...run import Run
 from .vae import Config as VAEConfig
 from .vae import VoxelVAE
@@ -65,8 +66,10 @@ def _nothing() -> None:
     pass
 
 
-def _slow() -> None:
+def _slow() -> Representation:
+    # The same ball every time: among many shapes of a model that never learned, some are empty.
     time.sleep(0.1)
+    return Voxels((grid_centres(32).norm(dim=-1) < 0.3).float())
 
 
 def _empty() -> Representation:
