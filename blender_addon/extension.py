@@ -17,7 +17,8 @@ FOLDER = Path(gen3d_core.__file__).resolve().parent.parent
 def other_copy() -> str:
     """The package of a copy that is enabled from another repository; empty where there is none."""
     panel: Any = getattr(bpy.types, "GEN3D_PT_generate", None)
-    return panel.__module__.partition(".blender_addon")[0] if panel else ""
+    package = panel.__module__.partition(".blender_addon")[0] if panel else ROOT
+    return "" if package == ROOT else package
 
 
 def user_folder() -> Path:
