@@ -13,6 +13,7 @@ from . import (
     calls,
     clock,
     drawing,
+    extension,
     findings,
     following,
     given_operators,
@@ -59,7 +60,13 @@ CLASSES = (
 
 
 def register() -> None:
-    """Adds everything to Blender."""
+    """Adds everything to Blender.
+
+    Raises:
+        RuntimeError: another copy of the extension has done so: Blender would take its operators away from it.
+    """
+    if other := extension.other_copy():
+        raise RuntimeError(f"Another copy of Gen3D is enabled: {other}. Disable it in the preferences, or this one.")
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.register()

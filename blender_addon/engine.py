@@ -261,8 +261,8 @@ def lacking(settings: Settings, missing: tuple[str, ...] | list[str]) -> EngineE
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """A child's environment: Blender's own, without what would lead another Python astray."""
-    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONSTARTUP")}
+    """A child's environment: Blender's own, without what is meant for Blender's Python, or for another add-on's."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     environment["PYTHONPATH"] = str(settings.root)
     # The extension's folder may be read-only, and is replaced by the next version.
     environment["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -122,7 +122,7 @@ def engine_settings() -> Settings:
         device=chosen.device,
         zoo=os.pathsep.join(str(zoo) for zoo in extra_zoos()),
         root=extension.FOLDER,
-        log=extension.user_folder() / LOG,
+        log=extension.log_folder() / LOG,
         private=installed is not None,
         fault=installed.fault if installed else "",
     )

@@ -84,7 +84,10 @@ def start(order: Order) -> Training:
         models.find(order.start)
     root = extension.my_trainings()
     folder = _unused(root, _slug(title), lambda name: (root / name).exists())
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise _unwritable(root, error) from error
     training = Training(folder)
     training.title, training.source, training.order = title, order.source.title, order
     try:
@@ -214,8 +217,13 @@ def _collect(training: Training) -> float:
         return jobs.HELD_SECONDS
     end = time.monotonic() + COLLECT_SECONDS
     more = True
-    while more and time.monotonic() < end:
-        more = collecting.step()
+    try:
+        while more and time.monotonic() < end:
+            more = collecting.step()
+    except OSError as error:
+        training.collecting = None
+        _give_up(training, _unwritable(collecting.folder, error))
+        return TICK_SECONDS
     redraw()
     if more:
         return jobs.TICK_SECONDS
@@ -231,6 +239,12 @@ def _collect(training: Training) -> float:
     except OSError as error:
         _give_up(training, EngineError(f"The training cannot begin: {error}.", "Make room on the disk, or try again."))
     return TICK_SECONDS
+
+
+def _unwritable(folder: Path, error: OSError) -> BadRequest:
+    """For a folder on a disk that is full or protected."""
+    reason = error.strerror or error
+    return BadRequest(f"Nothing can be written to {folder}: {reason}.", "Make room there, or let Blender write to it.")
 
 
 def _arguments(training: Training, data: Path) -> list[str]:

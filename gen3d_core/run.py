@@ -36,7 +36,9 @@ def resolve_device(name: str) -> torch.device:
     if kind not in available:
         raise BadRequest(f"'{name}' is not a device; expected auto, cpu, cuda or mps.", "Choose one of these.")
     if not available[kind]:
-        raise BadRequest(f"This machine's torch sees no {kind} device.", "Use --device auto or --device cpu.")
+        raise BadRequest(
+            f"This machine's torch sees no {kind} device.", "Choose Automatic or the processor (--device auto or cpu)."
+        )
     return torch.device(name)
 
 

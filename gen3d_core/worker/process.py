@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, BinaryIO
 
@@ -21,6 +22,8 @@ from ..protocol import Event, Request
 from .verbs import Verbs
 
 PROTOCOL = 1
+#: What PyTorch and the operating systems say when there is no more memory, besides MemoryError.
+NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 
 
 def serve(device: str = "auto", threads: int = 0) -> None:
@@ -133,7 +136,8 @@ class Worker:
 
     def _unexpected(self, request_id: str, error: Exception) -> Event:
         details = traceback.format_exc()
-        print(details, file=sys.stderr, flush=True)  # noqa: T201 - the log
+        with suppress(OSError):  # a full disk must not cost the answer
+            print(details, file=sys.stderr, flush=True)  # noqa: T201 - the log
         if type(error).__name__ == "Cancelled":
             return Event(request_id, "cancelled")
         if isinstance(error, ImportError):
@@ -142,7 +146,7 @@ class Worker:
                 "Install what the engine needs into it, or choose another Python in the preferences.",
                 details,
             )
-        elif isinstance(error, MemoryError) or "out of memory" in str(error) or "not enough memory" in str(error):
+        elif isinstance(error, MemoryError) or any(words in str(error).lower() for words in NO_MEMORY):
             failure = OutOfMemory("There is not enough memory for this.", "Choose a lower resolution.", details)
         elif isinstance(error, (KeyError, TypeError, ValueError)) and not details.count("site-packages"):
             failure = BadRequest("The request cannot be understood.", "Update the interface and the engine.", details)

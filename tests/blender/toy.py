@@ -18,7 +18,7 @@ from gen3d_core.directions import Directions
 from gen3d_core.run import Run
 from gen3d_core.systems.voxels.vae import VoxelVAE
 
-NAME, ABLE = "toy-blobs", "toy-able"
+NAME, ABLE, FAULTY = "toy-blobs", "toy-able", "toy-faulty"
 #: How much of the cube a shape fills, on average, and how steep its surface is.
 FULL_SHARE = 0.12
 STEEPNESS = 4.0
@@ -29,15 +29,19 @@ SLIDERS = Directions(
     (2.0,) * 2,
     (0.9,) * 2,
 )
-#: A system that can do everything, and its place in the engine.
-SYSTEM = Path(__file__).resolve().parent / "toy_system.py"
-PLACE = "gen3d_core.systems.voxels.toys"
+#: A system that can do everything, and one that goes wrong as it is told: the file, its place in the engine, its class.
+HERE, SHELF = Path(__file__).resolve().parent, "gen3d_core.systems.voxels"
+SYSTEMS = {
+    ABLE: (HERE / "toy_system.py", f"{SHELF}.toys", "Able"),
+    FAULTY: (HERE / "faulty_system.py", f"{SHELF}.faults", "Faulty"),
+}
 
 
 def add_to(archive: Path) -> Path:
-    """Puts the system into a built extension, where a system is found by being there; returns its path."""
+    """Puts the systems into a built extension, where a system is found by being there; returns its path."""
     with zipfile.ZipFile(archive, "a") as packed:
-        packed.write(SYSTEM, PLACE.replace(".", "/") + ".py")
+        for file, place, _ in SYSTEMS.values():
+            packed.write(file, place.replace(".", "/") + ".py")
     return archive
 
 
@@ -50,7 +54,12 @@ def make(folder: Path, names: Sequence[str] = (NAME,)) -> None:
         card = _save(VoxelVAE, folder / name, rank - 9)
         if not rank:
             direction_files.write(SLIDERS, card)
-    _save(_able(), folder / ABLE, len(names) - 9)
+    _save(_system(ABLE), folder / ABLE, len(names) - 9)
+
+
+def make_faulty(folder: Path) -> None:
+    """Writes the model that goes wrong as it is told into ``folder``."""
+    _save(_system(FAULTY), folder / FAULTY, 50)
 
 
 def _save(kind: type[VoxelVAE], folder: Path, rank: int) -> Card:
@@ -60,19 +69,20 @@ def _save(kind: type[VoxelVAE], folder: Path, rank: int) -> Card:
     )
 
 
-def _able() -> type[VoxelVAE]:
+def _system(model: str) -> type[VoxelVAE]:
     """The class, under the name by which the engine will find it."""
-    spec = importlib.util.spec_from_file_location(PLACE, SYSTEM)
+    file, place, name = SYSTEMS[model]
+    spec = importlib.util.spec_from_file_location(place, file)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[PLACE] = module
+    sys.modules[place] = module
     try:
         spec.loader.exec_module(module)
     finally:
         # No other test is to find it.
-        del sys.modules[PLACE]
-    return module.Able
+        del sys.modules[place]
+    return getattr(module, name)
 
 
 def _blobs(kind: type[VoxelVAE]) -> VoxelVAE:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -104,3 +105,37 @@ def python(path: str) -> None:
 def argument(name: str) -> str:
     """What the test passes to the script."""
     return os.environ[f"GEN3D_TEST_{name}"]
+
+
+def works() -> np.ndarray:
+    """Checks that the next Generate makes a shape; takes it away again and returns its vertices."""
+    before = state()
+    selected, active = bpy.context.selected_objects, bpy.context.view_layer.objects.active
+    (made,) = module("api").generate("toy-blobs", seeds=(1,), resolution=32)
+    mesh, found = made.data, positions(made.data)
+    assert len(mesh.polygons) > 100
+    bpy.data.objects.remove(made)
+    bpy.data.meshes.remove(mesh)
+    select(*(obj for obj in selected if obj != active), *([active] if active else []))
+    assert state() == before, (before, state())
+    return found
+
+
+def begin(label: str, verb: Any) -> Any:
+    """Begins a job in the background, as a button does."""
+    module("jobs").start(label, verb)
+    return module("jobs").active()[-1]
+
+
+def until(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    """Lets in what the engine says, as the clock would, until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        module("calls").poll()
+        time.sleep(0.005)
+
+
+def fault(name: str, count: int = 3) -> Any:
+    """Asks the model that goes wrong as it is told for shapes, of which the second meets the fault."""
+    return module("verbs").generate("toy-faulty", range(1, count + 1), module("memory").Quality(32), name)
