@@ -116,6 +116,7 @@ def blender(
     "script",
     [
         "generate.py",
+        "quads.py",
         "in_line.py",
         "blend.py",
         "sliders.py",
