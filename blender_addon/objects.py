@@ -340,6 +340,15 @@ def in_row(
     return created
 
 
+def single(where: Target, shape: Geometry, memory: Memory, name: str) -> Object:
+    """One new object, at the origin of the world."""
+    scene = _scene(where)
+    obj = _create(shape, memory, name)
+    together([obj])
+    _show(where, scene, [obj])
+    return obj
+
+
 def beside(
     where: Target, source: Surface, results: Sequence[Event], memory: Memory, names: Sequence[str]
 ) -> list[Object]:

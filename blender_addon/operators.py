@@ -347,6 +347,23 @@ class GEN3D_OT_cancel(Operator):  # noqa: N801
         return {"FINISHED"}
 
 
+class GEN3D_OT_add_held(Operator):  # noqa: N801
+    """Put a finished shape whose own object is gone, or must not be changed, into the scene as a new object"""
+
+    bl_idname = "gen3d.add_held"
+    bl_label = "Add as New Object"
+    bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
+
+    job: StringProperty(name="Job", description="Number of the job", options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        """One undo step, or none where there is nothing."""
+        try:
+            return {"FINISHED"} if jobs.add_anew(self.job) else {"CANCELLED"}
+        except Gen3DError as error:
+            return failed(self, error)
+
+
 class GEN3D_OT_new_seed(Operator):  # noqa: N801
     """Take another seed at random"""
 
@@ -536,6 +553,7 @@ CLASSES = (
     GEN3D_OT_as_assets,
     GEN3D_OT_apply,
     GEN3D_OT_cancel,
+    GEN3D_OT_add_held,
     GEN3D_OT_new_seed,
     GEN3D_OT_test_engine,
     GEN3D_OT_restart_engine,

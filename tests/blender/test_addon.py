@@ -118,6 +118,7 @@ def blender(
         "generate.py",
         "quads.py",
         "in_line.py",
+        "held.py",
         "blend.py",
         "sliders.py",
         "bake.py",
