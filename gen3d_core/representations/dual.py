@@ -17,6 +17,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -46,9 +47,9 @@ def quads(field: NDArray[np.float32], rounds: int = ROUNDS) -> tuple[Floats, Int
     axis = np.repeat(np.arange(3), counts)
     # Of the cells around an edge along one axis, counter-clockwise seen from its far end, that at step (u, v) begins
     # u and v samples before the edge, along the two axes that follow.
-    around = np.stack([start - u * strides[axis - 2] - v * strides[axis - 1] for u, v in SQUARE], axis=1)
-    cells, rows = np.unique(around, return_inverse=True)
-    rows = rows.reshape(around.shape)
+    beside = np.stack([start - u * strides[axis - 2] - v * strides[axis - 1] for u, v in SQUARE], axis=1)
+    cells, rows = np.unique(beside, return_inverse=True)
+    rows = rows.reshape(beside.shape)
     loops = _loops_of(values, cells, strides)
     first = np.cumsum([0, *(loops.max(axis=1) + 1)])
     local = 4 * axis[:, None] + np.array([u + 2 * v for u, v in SQUARE])
@@ -57,11 +58,11 @@ def quads(field: NDArray[np.float32], rounds: int = ROUNDS) -> tuple[Floats, Int
     low, high = values[start].astype(np.float64), values[start + strides[axis]].astype(np.float64)
     crossing = np.stack(np.unravel_index(start, field.shape), axis=1).astype(np.float64)
     crossing[np.arange(len(start)), axis] += low / (low - high)
-    vertices = _mean(corners, np.repeat(crossing[:, None], 4, axis=1), int(first[-1]))
+    around = _links(corners, np.repeat(np.arange(len(corners)), 4), len(corners))
+    vertices = (around @ crossing) / around.sum(axis=1)[:, None]
     corners = np.where((low < 0)[:, None], corners, corners[:, ::-1])
     origin = np.stack(np.unravel_index(np.repeat(cells, np.diff(first)), field.shape), axis=1)
-    for _ in range(rounds):
-        vertices = evened(vertices, corners).clip(origin, origin + 1)
+    vertices = evened(vertices, corners, rounds, origin)
     a, b, c, d = (vertices[corners[:, k]] for k in range(4))
     turned = ((d - b) ** 2).sum(1) < ((c - a) ** 2).sum(1)
     return vertices, np.where(turned[:, None], np.roll(corners, -1, axis=1), corners)
@@ -72,20 +73,34 @@ def crossings(inside: NDArray[np.bool_]) -> int:
     return sum(int(np.count_nonzero(np.diff(inside, axis=axis))) for axis in range(3))
 
 
-def evened(vertices: Floats, corners: Ints) -> Floats:
+def evened(vertices: Floats, corners: Ints, rounds: int = 1, origin: Ints | None = None) -> Floats:
     """Vertices half of the way to the mean of their neighbours, along the surface only: it does not shrink.
 
     Args:
         vertices: with shape (V, 3), each of them in use.
         corners: the quads of a closed surface, with shape (Q, 4).
+        rounds: how often.
+        origin: of the cell of size 1 that each vertex stays in, with shape (V, 3); None for no such bounds.
     """
+    around = _links(corners, np.repeat(np.arange(len(corners)), 4), len(corners))
     # On a closed surface each neighbour follows a vertex in exactly one quad.
-    move = _mean(corners, vertices[np.roll(corners, -1, axis=1)], len(vertices)) - vertices
-    a, b, c, d = (vertices[corners[:, k]] for k in range(4))
-    across = np.cross(c - a, d - b)
-    normal = _mean(corners, np.repeat(across[:, None], 4, axis=1), len(vertices))
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True).clip(1e-12)
-    return vertices + 0.5 * (move - normal * np.einsum("vk,vk->v", move, normal)[:, None])
+    beside = _links(corners, np.roll(corners, -1, axis=1).reshape(-1), len(vertices))
+    valence = around.sum(axis=1)[:, None]
+    for _ in range(rounds):
+        move = (beside @ vertices) / valence - vertices
+        a, b, c, d = (vertices[corners[:, k]] for k in range(4))
+        normal = around @ np.cross(c - a, d - b)
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True).clip(1e-12)
+        vertices = vertices + 0.5 * (move - normal * np.einsum("vk,vk->v", move, normal)[:, None])
+        if origin is not None:
+            vertices = vertices.clip(origin, origin + 1)
+    return vertices
+
+
+def _links(corners: Ints, others: Ints, count: int) -> csr_array:
+    """From the vertices at the corners (Q, 4) of quads to one other thing for each corner (4Q,), of ``count``."""
+    flat = corners.reshape(-1)
+    return csr_array((np.ones(len(flat)), (flat, others)), shape=(int(flat.max()) + 1, count))
 
 
 def _crossed(inside: NDArray[np.bool_], axis: int) -> Ints:
@@ -95,13 +110,6 @@ def _crossed(inside: NDArray[np.bool_], axis: int) -> Ints:
     near[axis] = slice(0, -1)
     changes[tuple(near)] = np.diff(inside, axis=axis)
     return np.flatnonzero(changes)
-
-
-def _mean(corners: Ints, points: Floats, count: int) -> Floats:
-    """The mean of the points (Q, 4, 3) at the corners (Q, 4) of quads, for each of ``count`` vertices."""
-    flat, valence = corners.reshape(-1), np.bincount(corners.reshape(-1), minlength=count)
-    sums = [np.bincount(flat, points[..., k].reshape(-1), count) for k in range(3)]
-    return np.stack(sums, axis=1) / valence[:, None]
 
 
 def _loops_of(values: NDArray[np.float32], cells: Ints, strides: Ints) -> NDArray[np.int8]:
