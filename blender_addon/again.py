@@ -7,6 +7,7 @@ from bpy.types import Mesh, Object
 
 from ..gen3d_core.errors import BadRequest
 from . import assets, images, models, objects, slider, steps, views
+from .holding import ForObject, Likeness
 from .memory import Memory, require_ours, store_latent
 from .objects import Geometry, Surface
 from .parts import Part
@@ -33,43 +34,39 @@ def regenerate(obj: Object) -> Verb:
     reason = objects.refusal(obj, replace_edits=True)
     if reason:
         raise BadRequest(f"The mesh of '{obj.name}' stays as it is. {reason}.", "Change that, then try again.")
-    uid, name = obj.session_uid, obj.name
+    uid, name, likeness = obj.session_uid, obj.name, Likeness.of(obj, memory)
     want = wanted(obj)
     if want is not None:
         require_frame(obj, memory)
-        return (yield from _followed(uid, name, want))
+        return (yield from _followed(uid, likeness, want))
     way = _from_another(name, memory) if memory.task in FROM_ANOTHER else _Way(_by_itself(name, memory))
-    results = (yield way.step).results
+    (result, *_) = (yield way.step).results
+    shape = way.surface.returned(result) if way.surface else Geometry.of(result)
+    latent, note = result.arrays.get("latent"), str(result.values.get("note", ""))
 
-    def finish() -> list[Object]:
-        found, mesh = _found(uid, name)
-        shape = way.surface.returned(results[0]) if way.surface else Geometry.of(results[0])
-        objects.fill(mesh, shape)
-        store_latent(found, "latent", results[0].arrays.get("latent"))
-        found.gen3d.note = str(results[0].values.get("note", ""))  # pyright: ignore[reportAttributeAccessIssue]
+    def put(found: Object) -> list[Object]:
+        assert isinstance(found.data, Mesh)
+        objects.fill(found.data, shape)
+        store_latent(found, "latent", latent)
+        objects.properties(found).note = note
         return [found]
 
-    return finish
+    return ForObject(uid, name, put, anew=lambda: likeness.made(shape, latent, note))
 
 
-def _followed(uid: int, name: str, want: Wanted) -> Verb:
+def _followed(uid: int, likeness: Likeness, want: Wanted) -> Verb:
     """Makes the mesh of what follows its properties: as its slider would."""
     call = yield want.step()
 
-    def finish() -> list[Object]:
-        found, _ = _found(uid, name)
+    def put(found: Object) -> list[Object]:
         slider.show(found, call, want)
         return [found]
 
-    return finish
+    def anew() -> list[Object]:
+        created = likeness.made(want.shape(call.results[0]), None)
+        return [found for obj in created for found in put(obj)]
 
-
-def _found(uid: int, name: str) -> tuple[Object, Mesh]:
-    """An object that may have gone in the meantime, and its mesh."""
-    found = objects.find(uid, name)
-    if found is None or not isinstance(found.data, Mesh):
-        raise BadRequest(f"'{name}' is gone, so its new mesh was dropped.", "Undo, then try again.")
-    return found, found.data
+    return ForObject(uid, likeness.name, put, anew=anew)
 
 
 def _from_another(name: str, memory: Memory) -> _Way:

@@ -6,8 +6,8 @@
     slider.gen3d.t = 0.25
 
 Where something cannot be done, a function raises :class:`gen3d_core.errors.Gen3DError`, with a sentence and a remedy,
-and leaves Blender's data as it was. Resolutions are samples along each side; ``faces`` is a budget of triangles, 0 is
-none. An empty ``model`` is the model that made the objects, else the best one.
+and leaves Blender's data as it was. Resolutions are samples along each side; ``faces`` is a budget of triangles, or
+of quads, 0 is none. An empty ``model`` is the model that made the objects, else the best one.
 
     name = api.train(bpy.data.collections["Chairs"], "My Chairs", minutes=20, start="objects-vae")
     chairs = api.generate(name, seeds=range(8))
@@ -60,6 +60,7 @@ def generate(
     category: str = "",
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """New shapes, one per seed, in a row at the 3D cursor, or in a sheet where they are more than six.
 
@@ -71,8 +72,10 @@ def generate(
         category: one of the classes of a model that draws by class.
         resolution, faces: see above.
         debris: whether small loose parts are removed.
+        quads: whether the faces are quads; of a completion that is exact, and of what geometry alone varies, they stay
+            triangles.
     """
-    return jobs.run(verbs.generate(model, seeds, Quality(resolution, faces, debris), category))
+    return jobs.run(verbs.generate(model, seeds, Quality(resolution, faces, debris, quads), category))
 
 
 def from_text(
@@ -83,9 +86,10 @@ def from_text(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """Shapes that a text describes, one per seed, in a row at the 3D cursor."""
-    return jobs.run(verbs.from_text(text, model, seeds, Quality(resolution, faces, debris)))
+    return jobs.run(verbs.from_text(text, model, seeds, Quality(resolution, faces, debris, quads)))
 
 
 def from_images(
@@ -96,15 +100,16 @@ def from_images(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """Shapes of what pictures show, one per seed, in a row at the 3D cursor.
 
     Args:
         pictures: images of Blender's, as the Render Result, or files: of one thing, upright and alone, before nothing
             or before a plain background.
-        seeds, model, resolution, faces, debris: as for :func:`generate`.
+        seeds, model, resolution, faces, debris, quads: as for :func:`generate`.
     """
-    return jobs.run(seen_verbs.from_images(pictures, model, seeds, Quality(resolution, faces, debris)))
+    return jobs.run(seen_verbs.from_images(pictures, model, seeds, Quality(resolution, faces, debris, quads)))
 
 
 def interpolate(
@@ -116,15 +121,16 @@ def interpolate(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """One object whose ``gen3d.t`` blends from ``a`` to ``b``; with ``steps``, so many objects from ``a`` to ``b``.
 
     Args:
         a, b: generated objects, or any meshes where the model can reconstruct them.
         steps: at least 2, or 0 for the slider.
-        model, resolution, faces, debris: as for :func:`generate`.
+        model, resolution, faces, debris, quads: as for :func:`generate`.
     """
-    return jobs.run(verbs.interpolate(a, b, model, steps, Quality(resolution, faces, debris)))
+    return jobs.run(verbs.interpolate(a, b, model, steps, Quality(resolution, faces, debris, quads)))
 
 
 def blend(
@@ -135,6 +141,7 @@ def blend(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """One object between two to five others: of two, its ``gen3d.t`` blends them, of more the weights of its ends.
 
@@ -144,9 +151,9 @@ def blend(
     Args:
         objects: generated objects, or any meshes where the model can reconstruct them.
         weights: one for each, of which only the ratios count; empty for all alike.
-        model, resolution, faces, debris: as for :func:`generate`.
+        model, resolution, faces, debris, quads: as for :func:`generate`.
     """
-    return jobs.run(verbs.blend(objects, weights, model, Quality(resolution, faces, debris)))
+    return jobs.run(verbs.blend(objects, weights, model, Quality(resolution, faces, debris, quads)))
 
 
 def arithmetic(
@@ -158,9 +165,10 @@ def arithmetic(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """The shape ``a - b + c``, at the 3D cursor: what ``a`` has and ``b`` lacks is given to ``c``."""
-    return jobs.run(verbs.arithmetic(a, b, c, model, Quality(resolution, faces, debris)))
+    return jobs.run(verbs.arithmetic(a, b, c, model, Quality(resolution, faces, debris, quads)))
 
 
 def vary(
@@ -171,6 +179,7 @@ def vary(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """Shapes near ``obj``, one per seed, in a row at the 3D cursor.
 
@@ -178,9 +187,9 @@ def vary(
         obj: a generated object.
         seeds: the same seed makes the same variation.
         amount: 0 is the shape itself, 1 is any shape of the model.
-        resolution, faces, debris: as for :func:`generate`.
+        resolution, faces, debris, quads: as for :func:`generate`.
     """
-    return jobs.run(verbs.vary(obj, seeds, amount, Quality(resolution, faces, debris)))
+    return jobs.run(verbs.vary(obj, seeds, amount, Quality(resolution, faces, debris, quads)))
 
 
 def complete(
@@ -196,6 +205,7 @@ def complete(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """Completions of ``obj``, one per seed, beside it.
 
@@ -207,9 +217,9 @@ def complete(
         selected: whether the faces that are selected on the mesh are made anew.
         exact: whether what is kept keeps its very triangles; ``gen3d.note`` says where that leaves a seam.
         text: that describes the whole, for a model that listens.
-        model, resolution, faces, debris: as for :func:`generate`.
+        model, resolution, faces, debris, quads: as for :func:`generate`.
     """
-    quality = Quality(resolution, faces, debris)
+    quality = Quality(resolution, faces, debris, quads)
     model = model or _completer(obj, text)
     return jobs.run(verbs.complete(obj, box, model, seeds, quality, text, selected, exact, outline))
 
@@ -235,6 +245,7 @@ def complete_view(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """Completions of what a camera sees of ``obj``, one per seed, beside it.
 
@@ -243,24 +254,38 @@ def complete_view(
         camera: else the scene's.
         seeds: the same seed makes the same completion.
         text: that describes the whole, for a model that listens.
-        model, resolution, faces, debris: as for :func:`generate`.
+        model, resolution, faces, debris, quads: as for :func:`generate`.
     """
     camera = _camera_or_scene(camera)
     seen = views.through_camera(camera, views.room(objects.world_box(obj)), views.DEPTH_RAYS)
-    quality = Quality(resolution, faces, debris)
+    quality = Quality(resolution, faces, debris, quads)
     return jobs.run(seen_verbs.complete_view(obj, seen, model or _completer(obj, text), seeds, quality, text))
 
 
-def refine(obj: Object, *, model: str = "", resolution: int = 128, faces: int = 0, debris: bool = True) -> list[Object]:
+def refine(
+    obj: Object,
+    *,
+    model: str = "",
+    resolution: int = 128,
+    faces: int = 0,
+    debris: bool = True,
+    quads: bool = False,
+) -> list[Object]:
     """``obj`` with twice the model's resolution, beside it."""
-    return jobs.run(verbs.refine(obj, model, Quality(resolution, faces, debris)))
+    return jobs.run(verbs.refine(obj, model, Quality(resolution, faces, debris, quads)))
 
 
 def reconstruct(
-    obj: Object, *, model: str = "", resolution: int = 64, faces: int = 0, debris: bool = True
+    obj: Object,
+    *,
+    model: str = "",
+    resolution: int = 64,
+    faces: int = 0,
+    debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """``obj`` as a model sees it, beside it; the new object can be interpolated and varied."""
-    return jobs.run(verbs.reconstruct(obj, model or recall(obj).model, Quality(resolution, faces, debris)))
+    return jobs.run(verbs.reconstruct(obj, model or recall(obj).model, Quality(resolution, faces, debris, quads)))
 
 
 def keep(objects: Sequence[Object], in_place: bool = False) -> list[Object]:
@@ -388,6 +413,7 @@ def augment(
     resolution: int = 64,
     faces: int = 0,
     debris: bool = True,
+    quads: bool = False,
 ) -> list[Object]:
     """Variations of each asset, one per seed, in a new collection beside them.
 
@@ -396,9 +422,9 @@ def augment(
         seeds: the same seed makes the same variation.
         amount: 0 is the asset itself.
         method: ``model``, or ``geometry`` for bends and scales without one.
-        model, resolution, faces, debris: as for :func:`generate`.
+        model, resolution, faces, debris, quads: as for :func:`generate`.
     """
-    quality = Quality(resolution, faces, debris)
+    quality = Quality(resolution, faces, debris, quads)
     return jobs.run(asset_verbs.augment(_tops(assets), _title(assets), seeds, amount, method, model, quality))
 
 

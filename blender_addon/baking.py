@@ -15,6 +15,7 @@ from mathutils import Matrix
 
 from ..gen3d_core.errors import BadRequest
 from . import following, objects, shape_keys, slider
+from .holding import ForObject
 from .memory import Memory, remember
 from .objects import Geometry
 from .status import record
@@ -88,14 +89,13 @@ def bake(obj: Object, start: int, end: int, step: int, method: str = MESHES) -> 
         shapes[frame.want.key] = frame.want.shape(results[0])
     baked = [Baked(frame, shapes[frame.want.key]) for frame in frames]
 
-    def finish() -> list[Object]:
-        source = objects.find(uid, name)
+    def put(source: Object) -> list[Object]:
         place = next((one for one in bpy.data.scenes if one.session_uid == scene_uid), None)
-        if source is None or place is None:
-            raise BadRequest(f"'{name}' is gone, so it was not baked.", "Undo, then try again.")
+        if place is None:
+            raise BadRequest(f"The scene of '{name}' is gone, so it was not baked.", "Undo, then try again.")
         return _made(source, place, baked, method)
 
-    return finish
+    return ForObject(uid, name, put, meshed=False)
 
 
 def _frames(obj: Object, scene: Scene, numbers: Sequence[int]) -> list[Frame]:

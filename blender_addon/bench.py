@@ -28,8 +28,8 @@ def measure(options: dict[str, Any]) -> list[dict[str, Any]]:
     """Drags the slider at each resolution, and returns the median seconds of each part of a frame.
 
     Args:
-        options: ``python`` of the engine, ``root`` of the checkout, ``log``, ``device``, ``model``, ``resolutions`` and
-            ``frames``.
+        options: ``python`` of the engine, ``root`` of the checkout, ``log``, ``device``, ``model``, ``resolutions``,
+            ``frames`` and ``quads``.
     """
     # The meshes carry the key of what they show, so the add-on's properties have to be there.
     register()
@@ -52,7 +52,7 @@ def _drag(engine: Engine, options: dict[str, Any], resolution: int, a: np.ndarra
     scene.collection.objects.link(bpy.data.objects.new("bench", mesh))
     rows: list[dict[str, float]] = []
     for i in range(options["frames"] + 2):
-        values = {"t": (i * STEP) % 1.0, "resolution": resolution, "draft": i > 0}
+        values = {"t": (i * STEP) % 1.0, "resolution": resolution, "draft": i > 0, "quads": options["quads"]}
         started = time.perf_counter()
         request = Request(f"f{resolution}-{i}", "decode", options["model"], values, {"a": a, "b": b}, stream="bench")
         (event,) = _ask(engine, request)
@@ -66,7 +66,7 @@ def _drag(engine: Engine, options: dict[str, Any], resolution: int, a: np.ndarra
         rows.append({**seconds, "transfer": transfer, "blender": done - received, "total": total})
     warm = rows[2:]
     medians = {key: statistics.median(row[key] for row in warm) for key in warm[0]}
-    return {"resolution": resolution, "triangles": len(mesh.polygons), "cold": rows[0]["total"], **medians}
+    return {"resolution": resolution, "faces": len(mesh.polygons), "cold": rows[0]["total"], **medians}
 
 
 def _ask(engine: Engine, request: Request) -> list[Event]:

@@ -13,6 +13,7 @@ from bpy.types import Object, Window
 from ..gen3d_core.errors import BadRequest, Gen3DError
 from . import calls, clock, verbs
 from .calls import Call, Cancelled
+from .holding import ForObject
 from .status import record, redraw, status
 from .steps import Step
 
@@ -33,7 +34,8 @@ class Job:
         step: that the engine works on.
         call: its request.
         finish: makes the objects, once all results are there.
-        waits_for: why the objects are not made yet.
+        waits_for: why the objects are not made yet, as a sentence without its full stop; empty where they may be.
+        held: whether that is for the artist to decide: see :mod:`.holding`.
         begun: when the engine began with it, in seconds of the monotonic clock; infinity before.
     """
 
@@ -44,6 +46,7 @@ class Job:
     call: Call
     finish: verbs.Finish | None = None
     waits_for: str = ""
+    held: bool = False
     begun: float = inf
 
     @property
@@ -55,6 +58,11 @@ class Job:
     def shapes(self) -> int:
         """How many the engine makes in the present step."""
         return len(self.step.options.get("seeds", ())) or 1
+
+    @property
+    def can_be_anew(self) -> bool:
+        """Whether what is held can be had as a new object."""
+        return self.held and isinstance(self.finish, ForObject) and self.finish.anew is not None
 
     @property
     def fraction(self) -> float:
@@ -148,33 +156,77 @@ def cancel(numbers: Container[str] | None = None) -> None:
 
 def tick() -> float:
     """Makes the objects of what is done, as soon as Blender is in a state for it; the clock calls it."""
-    held = False
+    waiting = False
     for number, job in list(_jobs.items()):
         if job.finish is None:
             continue
-        reason = reason_to_wait()
-        if reason:
-            held, job.waits_for = True, f"Done, waits for {reason}"
-            redraw()
+        if not _ready(job):
+            waiting = True
             continue
         with bpy.context.temp_override(window=_main_window()):
             bpy.ops.gen3d.apply("EXEC_DEFAULT", True, job=number)  # pyright: ignore[reportAttributeAccessIssue]
-    if held:
+    if waiting:
         return HELD_SECONDS
     return TICK_SECONDS if _jobs else inf
 
 
 def apply(number: str) -> bool:
-    """Makes the objects of a finished job, or shows what it found out; whether there are objects."""
-    job = _jobs.pop(number, None)
-    redraw()
-    if job is None or job.finish is None:
+    """Makes the objects of a finished job, or shows what it found out; whether there are objects.
+
+    A result whose object is gone, or must not be changed, stays held.
+    """
+    job = _jobs.get(number)
+    if job is None or job.finish is None or _obstacle(job.finish):
         return False
+    return _end(job, job.finish)
+
+
+def add_anew(number: str) -> list[Object]:
+    """Makes a new object of a held result; returns it.
+
+    Raises:
+        BadRequest: there is no such result, or Blender is in no state for it.
+    """
+    job = _jobs.get(number)
+    if job is None or not isinstance(job.finish, ForObject) or job.finish.anew is None:
+        raise BadRequest("There is no such result.", "Start the task again.")
+    if bpy.context.mode != "OBJECT":
+        raise BadRequest("A new object is added in Object Mode.", "Switch to Object Mode, then try again.")
+    created: list[Object] = []
+    anew = job.finish.anew
+    _end(job, lambda: created.extend(anew()) or created)
+    return created
+
+
+def _end(job: Job, finish: verbs.Finish) -> bool:
+    """Takes a job off the list, with its objects made; whether there are any."""
+    del _jobs[job.number]
+    redraw()
     try:
-        return bool(job.finish())
+        return bool(finish())
     except Gen3DError as error:
         record(error)
         return False
+
+
+def _ready(job: Job) -> bool:
+    """Whether the objects of a finished job can be made now; notes what they wait for."""
+    obstacle, reason = _obstacle(job.finish), reason_to_wait()
+    # What is gone is gone in every mode.
+    job.held = bool(obstacle) and (not reason or _gone(job.finish))
+    text = f"Done, but {obstacle}" if job.held else f"Done, waits for {reason}" if reason else ""
+    if text != job.waits_for:
+        job.waits_for = text
+        redraw()
+    return not text
+
+
+def _gone(finish: verbs.Finish | None) -> bool:
+    return isinstance(finish, ForObject) and finish.found is None
+
+
+def _obstacle(finish: verbs.Finish | None) -> str:
+    return finish.obstacle if isinstance(finish, ForObject) else ""
 
 
 def _continue(number: str, call: Call) -> None:
@@ -225,8 +277,13 @@ def reason_to_wait() -> str:
 @persistent
 def _after_load(*_: object) -> None:
     # What was asked for in another file has no place in this one.
+    dropped = [job.label for job in active() if job.finish]
     _jobs.clear()
     calls.forget()
+    if dropped:
+        what = f"{len(dropped)} result{' that was' if len(dropped) == 1 else 's that were'} held for the one before"
+        sentence = f"Another file was opened: {what} went with it ({', '.join(dropped)})."
+        record(BadRequest(sentence, "Open that file again, and start anew what you need."))
 
 
 def register() -> None:

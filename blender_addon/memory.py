@@ -64,21 +64,25 @@ class Quality:
 
     Args:
         resolution: samples along each side of the shape.
-        faces: at most so many triangles; 0 is no limit.
+        faces: at most so many triangles, or quads; 0 is no limit.
         debris: whether small loose parts are left out.
+        quads: whether they are quads instead of triangles.
     """
 
     resolution: int = 64
     faces: int = 0
     debris: bool = True
+    quads: bool = False
 
     def options(self) -> dict[str, Any]:
         """As options of a request."""
-        return {
+        options = {
             "resolution": self.resolution,
             "faces": self.faces,
             "debris": DEBRIS_SHARE if self.debris else 0.0,
         }
+        # Meshes of triangles have kept their keys since there were no others.
+        return {**options, "quads": True} if self.quads else options
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class Memory:
     resolution: int = 64
     faces: int = 0
     debris: bool = True
+    quads: bool = False
     amount: float = 0.0
     method: str = ""
     fitted: bool = False
@@ -146,7 +151,7 @@ class Memory:
     @property
     def quality(self) -> Quality:
         """How it became a mesh."""
-        return Quality(self.resolution, self.faces, self.debris)
+        return Quality(self.resolution, self.faces, self.debris, self.quads)
 
     def of(self, result: Event) -> "Memory":
         """With what one result adds."""

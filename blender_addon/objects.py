@@ -50,9 +50,9 @@ class Geometry:
 
     Args:
         vertices: with shape (V, 3).
-        faces: with shape (F, 3), vertices.
+        faces: triangles with shape (F, 3), or quads with shape (F, 4): vertices.
         edges: with shape (E, 2), vertices.
-        corner_edges: with shape (3F,), the edge that follows each corner of the faces.
+        corner_edges: with shape (3F,) or (4F,), the edge that follows each corner of the faces.
 
     Raises:
         ProtocolError: the arrays do not make a mesh.
@@ -64,7 +64,8 @@ class Geometry:
     corner_edges: NDArray[np.int32]
 
     def __post_init__(self) -> None:
-        sizes = (("vertices", "float32", (-1, 3)), ("faces", "int32", (-1, 3)), ("edges", "int32", (-1, 2)))
+        corners = 4 if self.faces.shape[-1:] == (4,) else 3
+        sizes = (("vertices", "float32", (-1, 3)), ("faces", "int32", (-1, corners)), ("edges", "int32", (-1, 2)))
         for name, dtype, size in (*sizes, ("corner_edges", "int32", (self.faces.size,))):
             array = getattr(self, name)
             if array.dtype != dtype or array.ndim != len(size) or array.shape[-1] != size[-1]:
@@ -92,7 +93,8 @@ class Geometry:
         vertices = transformed(self.vertices, matrix)
         if matrix.determinant() > 0:
             return replace(self, vertices=vertices)
-        corner_edges = self.corner_edges.reshape(-1, 3)[:, [1, 0, 2]].ravel()
+        # What was the edge from the corner before is now the edge to it: the last one stays the last.
+        corner_edges = np.roll(self.corner_edges.reshape(self.faces.shape)[:, ::-1], -1, axis=1).ravel()
         return replace(self, vertices=vertices, faces=self.faces[:, ::-1], corner_edges=corner_edges)
 
 
@@ -253,7 +255,7 @@ def fill(mesh: Mesh, geometry: Geometry, key: str = "") -> None:
     data[".edge_verts"].data.foreach_set("value", np.ravel(geometry.edges))
     data[".corner_vert"].data.foreach_set("value", np.ravel(geometry.faces))
     data[".corner_edge"].data.foreach_set("value", geometry.corner_edges)
-    mesh.polygons.foreach_set("loop_start", np.arange(0, geometry.faces.size, 3, dtype=np.int32))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, geometry.faces.size, geometry.faces.shape[1], dtype=np.int32))
     mesh.update()
     mesh.set_sharp_from_angle(angle=SHARP_ANGLE)
     group: Any = mesh.gen3d  # pyright: ignore[reportAttributeAccessIssue]
@@ -336,6 +338,15 @@ def in_row(
     together(created)
     _show(where, scene, created)
     return created
+
+
+def single(where: Target, shape: Geometry, memory: Memory, name: str) -> Object:
+    """One new object, at the origin of the world."""
+    scene = _scene(where)
+    obj = _create(shape, memory, name)
+    together([obj])
+    _show(where, scene, [obj])
+    return obj
 
 
 def beside(

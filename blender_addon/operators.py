@@ -34,8 +34,11 @@ class Verb:
 
     model: StringProperty(name="Model", description="Id of a model; empty for the best, or for the objects' own")
     resolution: IntProperty(name="Resolution", description="Samples along each side of the shape", default=64)
-    faces: IntProperty(name="Face Budget", description="At most so many triangles; 0 is no limit", default=0, min=0)
+    faces: IntProperty(
+        name="Face Budget", description="At most so many triangles, or quads; 0 is no limit", default=0, min=0
+    )
     debris: BoolProperty(name="Remove Debris", description="Leave out small loose parts", default=True)
+    quads: BoolProperty(name="Quads", description="Make quads instead of triangles", default=False)
 
     def verb(self: Any, context: Context) -> verbs.Verb:
         """What to do, with the operator's properties."""
@@ -54,7 +57,7 @@ class Verb:
         if bpy.app.background:
             return self.execute(context)
         group: Any = context.scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]
-        common = {"model": "model", "resolution": "resolution", "faces": "faces", "debris": "debris"}
+        common = {name: name for name in ("model", "resolution", "faces", "debris", "quads")}
         try:
             for name, source in (common | self.settings).items():
                 if name in self.properties.bl_rna.properties and not self.properties.is_property_set(name):
@@ -76,7 +79,7 @@ class Verb:
 
     def quality(self: Any) -> Quality:
         """How the shapes become meshes."""
-        return Quality(self.resolution, self.faces, self.debris)
+        return Quality(self.resolution, self.faces, self.debris, self.quads)
 
 
 class Alone:
@@ -344,6 +347,23 @@ class GEN3D_OT_cancel(Operator):  # noqa: N801
         return {"FINISHED"}
 
 
+class GEN3D_OT_add_held(Operator):  # noqa: N801
+    """Put a finished shape whose own object is gone, or must not be changed, into the scene as a new object"""
+
+    bl_idname = "gen3d.add_held"
+    bl_label = "Add as New Object"
+    bl_options: ClassVar[set[str]] = {"UNDO", "INTERNAL"}
+
+    job: StringProperty(name="Job", description="Number of the job", options={"HIDDEN", "SKIP_SAVE"})
+
+    def execute(self, context: Context) -> set[str]:
+        """One undo step, or none where there is nothing."""
+        try:
+            return {"FINISHED"} if jobs.add_anew(self.job) else {"CANCELLED"}
+        except Gen3DError as error:
+            return failed(self, error)
+
+
 class GEN3D_OT_new_seed(Operator):  # noqa: N801
     """Take another seed at random"""
 
@@ -533,6 +553,7 @@ CLASSES = (
     GEN3D_OT_as_assets,
     GEN3D_OT_apply,
     GEN3D_OT_cancel,
+    GEN3D_OT_add_held,
     GEN3D_OT_new_seed,
     GEN3D_OT_test_engine,
     GEN3D_OT_restart_engine,

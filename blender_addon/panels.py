@@ -64,6 +64,7 @@ class GEN3D_PT_options(Tab, Panel):  # noqa: N801
         """See the class."""
         layout, settings = split(self), settings_of(context)
         layout.prop(settings, "faces")
+        layout.prop(settings, "quads")
         layout.prop(settings, "debris")
 
 
@@ -128,6 +129,7 @@ class GEN3D_PT_shape(Tab, Panel):  # noqa: N801
             column = layout.column()
             column.prop(group, "resolution")
             column.prop(group, "faces")
+            column.prop(group, "quads")
             if group.text:
                 draw_text(column, f"Text: {group.text}", letters(context))
             note = status.notes.get(obj.session_uid)

@@ -32,6 +32,10 @@ RESOLUTIONS = [
     ("64", "64", "Good for most shapes"),
     ("128", "128", "Fine; takes about eight times as long as 64"),
 ]
+QUADS = (
+    "Quads instead of triangles: each face has four corners, which is easy to edit and to subdivide. With a face "
+    "budget they come from a coarser grid, drawn onto the fine surface"
+)
 KEPT = [
     # With the numbers that are saved in files.
     ("REST", "What Is Left", "Delete the faces to be replaced; what is near the remaining ones is kept", 0),
@@ -175,9 +179,14 @@ class Gen3DSettings(PropertyGroup):
         name="Resolution", description="Samples along each side of the shape", items=RESOLUTIONS, default="64"
     )
     faces: IntProperty(
-        name="Face Budget", description="At most so many triangles; 0 is no limit", default=0, min=0, soft_max=50_000
+        name="Face Budget",
+        description="At most so many triangles, or quads; 0 is no limit",
+        default=0,
+        min=0,
+        soft_max=50_000,
     )
     debris: BoolProperty(name="Remove Debris", description="Leave out small loose parts", default=True)
+    quads: BoolProperty(name="Quads", description=QUADS, default=False)
     amount: FloatProperty(
         name="Amount",
         description="How far variations lie from the shape: 0 is the shape itself, 1 is any shape of the model",
@@ -321,7 +330,7 @@ class Gen3DObject(PropertyGroup):
     )
     faces: IntProperty(
         name="Face Budget",
-        description="At most so many triangles; 0 is no limit",
+        description="At most so many triangles, or quads; 0 is no limit",
         min=0,
         soft_max=50_000,
         update=slider.changed,
@@ -329,6 +338,7 @@ class Gen3DObject(PropertyGroup):
     debris: BoolProperty(
         name="Remove Debris", description="Leave out small loose parts", default=True, update=slider.changed
     )
+    quads: BoolProperty(name="Quads", description=QUADS, default=False, update=slider.changed)
     amount: FloatProperty(name="Amount", min=0.0, max=1.0)
     method: StringProperty(name="Method", description="Of an augmentation: model or geometry")
     fitted: BoolProperty(description="The mesh is in the artist's coordinates and not in the engine's frame")

@@ -24,7 +24,10 @@ FIELDS: dict[str, type] = {
     "resolution": int,
     "faces": int,
     "debris": bool,
+    "quads": bool,
 }
+#: Of fields that older texts do not have.
+MISSING = {"quads": False}
 
 
 def write(memory: Memory) -> str:
@@ -58,7 +61,7 @@ def read(text: str) -> Memory:
         values = None
     if not isinstance(values, dict) or values.get("kind") != KIND:
         raise BadRequest("The clipboard holds no shape.", "Select a generated shape and press Copy Latent first.")
-    known = {name: values.get(name) for name in FIELDS}
+    known = {name: values.get(name, MISSING.get(name)) for name in FIELDS}
     if any(type(value) is not FIELDS[name] for name, value in known.items()) or known["task"] not in ALONE:
         raise BadRequest("The shape in the clipboard cannot be read.", "Copy it again.")
     return Memory(**known, latent=_latent(values.get("latent")))  # type: ignore[arg-type]

@@ -173,7 +173,7 @@ def _good(points: Points, faces: NDArray[np.int32], shape: Geometry, cell: float
 
 def _tree(points: Points, faces: NDArray[np.int32]) -> Any:
     """A :class:`BVHTree`; of a mesh with faces its answers are never None, whatever Blender's stubs say."""
-    return BVHTree.FromPolygons(points.tolist(), faces.tolist(), all_triangles=True)
+    return BVHTree.FromPolygons(points.tolist(), faces.tolist(), all_triangles=faces.shape[1] == 3)
 
 
 def _nearest(tree: Any, points: Points) -> Points:

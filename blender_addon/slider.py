@@ -223,7 +223,7 @@ def _draft_quality(quality: Quality) -> Quality:
     # Before the finer one was tried, it is expected to take four times as long: the surface has four times the cells.
     expected = _draft_seconds.get(FINE, 4 * _draft_seconds.get(COARSE, inf))
     resolution = FINE if expected < FRAME_SECONDS else COARSE
-    return Quality(min(quality.resolution, resolution), 0, quality.debris)
+    return replace(quality, resolution=min(quality.resolution, resolution), faces=0)
 
 
 def _drop(uid: int) -> float:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bpy.types import Mesh, Object
+from bpy.types import Object
 
 from ..gen3d_core.errors import BadRequest, Unsupported
 from ..gen3d_core.protocol import Event
 from . import models, objects, slider
+from .holding import ForObject
 from .memory import Slider, recall, require_ours, store_sliders
 from .steps import Step
 from .verbs import Verb
@@ -34,10 +35,7 @@ def sliders(obj: Object) -> Verb:
             "Use Vary and Interpolate, or train the model for longer.",
         )
 
-    def finish() -> list[Object]:
-        changed = objects.find(uid, name)
-        if changed is None or not isinstance(changed.data, Mesh):
-            raise BadRequest(f"'{name}' is gone, so it got no sliders.", "Undo, then try again.")
+    def put(changed: Object) -> list[Object]:
         stand = {slider.name: slider.value for slider in recall(changed).sliders}
         followed = follows(changed)
         store_sliders(changed, [replace(slider, value=stand.get(slider.name, 0.0)) for slider in found])
@@ -46,7 +44,7 @@ def sliders(obj: Object) -> Verb:
             slider.settle(changed)
         return [changed]
 
-    return finish
+    return ForObject(uid, name, put, meshed=False)
 
 
 def reset(obj: Object) -> None:

@@ -254,6 +254,7 @@ def remembered(task: str, card: Card, quality: Quality) -> Memory:
         resolution=quality.resolution,
         faces=quality.faces,
         debris=quality.debris,
+        quads=quality.quads,
     )
 
 

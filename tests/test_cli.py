@@ -74,6 +74,15 @@ def test_sample_writes_one_file_a_seed_in_every_format(
     assert {file.name for file in tmp_path.iterdir()} == {file.name for file in files}
 
 
+def test_quads_are_kept_where_the_format_has_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--quads", "--faces", "600", "--resolution", "32", "--format", "obj", "--out", str(tmp_path), "--json")
+    status, out, _ = run("sample", MODEL, "--device", "cpu", *arguments, capsys=capsys)
+    assert status == 0
+    ((row,), faces) = json.loads(out), (tmp_path / f"{MODEL}-1.obj").read_text().count("\nf ")
+    assert 200 < row["faces"] == faces <= 600
+    assert len(trimesh.load_mesh(row["file"]).faces) == 2 * faces
+
+
 def test_same_seed_same_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder, seeds in (("a", ["7"]), ("b", ["3", "7"])):
         arguments = ("--seeds", *seeds, "--resolution", "32", "--format", "ply", "--out", str(tmp_path / folder))

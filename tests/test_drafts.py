@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
@@ -24,8 +25,9 @@ class Counted:
         return (points - torch.tensor([self.x, 0.0, 0.0])).norm(dim=1) - self.radius
 
 
-def test_frames_of_a_drag_are_the_meshes_of_their_shapes_for_less_work() -> None:
-    drafts, options = Drafts(), MeshOptions(R)
+@pytest.mark.parametrize("quads", [False, True])
+def test_frames_of_a_drag_are_the_meshes_of_their_shapes_for_less_work(quads: bool) -> None:
+    drafts, options = Drafts(), MeshOptions(R, quads=quads)
     for i in range(8):
         drawn, alone = Counted(-0.1 + 0.01 * i), Counted(-0.1 + 0.01 * i)
         warm = drafts.sampled(Field(drawn), R, "drag", draft=True).values

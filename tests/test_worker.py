@@ -102,6 +102,26 @@ def test_sample_gives_closed_meshes_with_their_edges_and_latents(engine: Engine)
         assert event.arrays["latent"].dtype == np.float32
 
 
+def test_quads_come_with_four_corners_also_in_a_drag_and_within_a_budget(engine: Engine) -> None:
+    a, b = (event.arrays["latent"] for event in results(engine.ask("sample", seeds=[1, 2], resolution=32)))
+    frames = [
+        results(
+            engine.ask("decode", arrays={"a": a, "b": b}, t=t, resolution=32, draft=True, quads=True, stream="drag")
+        )[0]
+        for t in (0.48, 0.5)
+    ]
+    (alone,) = results(engine.ask("decode", arrays={"a": a, "b": b}, t=0.5, resolution=32, quads=True))
+    (few,) = results(engine.ask("decode", arrays={"a": a, "b": b}, t=0.5, resolution=32, quads=True, faces=300))
+    assert np.array_equal(frames[1].arrays["faces"], alone.arrays["faces"])
+    assert len(few.arrays["faces"]) <= 300 < len(alone.arrays["faces"])
+    for event in (alone, few):
+        faces, edges = event.arrays["faces"], event.arrays["edges"]
+        assert faces.shape[1] == 4
+        ends = np.stack([faces, np.roll(faces, -1, axis=1)], axis=-1).reshape(-1, 2)
+        assert np.array_equal(edges[event.arrays["corner_edges"]], np.sort(ends, axis=1))
+        assert (np.bincount(event.arrays["corner_edges"]) == 2).all()
+
+
 def test_progress_never_falls_and_the_request_ends_once(engine: Engine) -> None:
     events = engine.ask("sample", seeds=list(range(8)), resolution=32)
     fractions = [event.values["fraction"] for event in events if event.kind == "progress"]

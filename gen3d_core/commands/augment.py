@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ class _Maker:
                 mesh = shape.representation.to_mesh(self.settings)
                 clouds.append(_points(mesh, 1 + len(clouds)))
                 path = self.options.out / f"{stem}-variation-{shape.seed}.{self.options.format}"
-                write_mesh(path, Mesh(frame.outward(mesh.vertices), mesh.faces), path.stem)
+                write_mesh(path, replace(mesh, vertices=frame.outward(mesh.vertices)), path.stem)
                 rows.append(self._row(path, name, shape.seed))
         apart = novelty.distances(clouds) / solid.LONGEST
         for i, row in enumerate(rows):
@@ -138,7 +139,7 @@ class _Maker:
             **self.origin,
             "seed": seed,
             "amount": o.amount,
-            "settings": {"resolution": s.resolution, "debris": s.debris, "faces": s.faces},
+            "settings": {"resolution": s.resolution, "debris": s.debris, "faces": s.faces, "quads": s.quads},
             "made_by": f"gen3d {__version__}",
         }
 

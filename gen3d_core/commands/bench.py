@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
     model_options(parser)
     parser.add_argument("--resolutions", type=int, nargs="+", default=[32, 64, 128], help="(default: 32 64 128)")
     parser.add_argument("--frames", type=int, default=20, help="frames of a drag (default: 20)")
+    parser.add_argument("--quads", action="store_true", help="quads instead of triangles")
     parser.add_argument(
         "--blender", default=sys.executable, help="a Python with bpy, or a Blender (default: this Python)"
     )
@@ -68,6 +69,7 @@ def _in_blender(options: argparse.Namespace) -> list[dict[str, Any]]:
             "model": str(options.model),
             "resolutions": options.resolutions,
             "frames": options.frames,
+            "quads": options.quads,
         }
         script = IN_BLENDER.format(root=str(ROOT))
         if "blender" in Path(options.blender).name.lower():
@@ -124,10 +126,10 @@ def _seconds(task: Callable[[], Any], repeats: int = 5) -> float:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     """Two Markdown tables: a frame and its parts, and what coarse to fine gains."""
-    lines = ["| grid | decode | mesh | transfer | Blender | frame | triangles |", "|---|---|---|---|---|---|---|"]
+    lines = ["| grid | decode | mesh | transfer | Blender | frame | faces |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         cells = " | ".join(f"{row[part] * 1000:.1f} ms" for part in PARTS)
-        lines.append(f"| {row['resolution']}^3 | {cells} | {row['triangles']} |")
+        lines.append(f"| {row['resolution']}^3 | {cells} | {row['faces']} |")
     fields = [row for row in rows if "dense_seconds" in row]
     if fields:
         lines += ["", "| grid | dense | cold | warm | cells cold | cells warm | wrong signs cold, warm |"]

@@ -47,7 +47,8 @@ def mesh_options(parser: argparse.ArgumentParser) -> None:
     """What is asked of meshes, and where they go."""
     parser.add_argument("--resolution", type=int, default=64, help="samples along one side (default: 64)")
     parser.add_argument("--debris", type=float, default=0.0, help="remove parts below this share of the area, as 0.02")
-    parser.add_argument("--faces", type=int, default=0, help="at most this many triangles (default: no limit)")
+    parser.add_argument("--faces", type=int, default=0, help="at most this many triangles or quads (default: no limit)")
+    parser.add_argument("--quads", action="store_true", help="quads instead of triangles; OBJ, PLY and X3D keep them")
     parser.add_argument("--format", choices=("glb", "obj", "ply", "stl", "x3d"), default="glb", help="(default: glb)")
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the files (default: here)")
 
@@ -57,7 +58,7 @@ def to_mesh_options(options: argparse.Namespace) -> MeshOptions:
     from ..memory import require_grid
     from ..representations import MeshOptions
 
-    checked = MeshOptions(options.resolution, options.debris, options.faces)
+    checked = MeshOptions(options.resolution, options.debris, options.faces, options.quads)
     require_grid(checked.resolution)
     return checked
 

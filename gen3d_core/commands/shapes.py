@@ -317,7 +317,6 @@ def write_shapes(
 ) -> None:
     """Writes each shape as soon as it is there, and the sheet at the end; prints what was written."""
     from ..data.files import write_mesh
-    from ..representations import Mesh
 
     written: list[dict[str, Any]] = []
     meshes: list[Mesh] = []
@@ -325,11 +324,11 @@ def write_shapes(
         mesh = shape.representation.to_mesh(mesh_settings)
         meshes.append(mesh)
         if frame is not None:
-            mesh = Mesh(frame.outward(mesh.vertices), mesh.faces)
+            mesh = replace(mesh, vertices=frame.outward(mesh.vertices))
         path = options.out / f"{name(shape)}.{options.format}"
         write_mesh(path, mesh, path.stem)
         values = {"file": str(path), "seed": shape.seed, "t": shape.t}
-        written.append({**values, "vertices": len(mesh.vertices), "faces": len(mesh.faces)})
+        written.append({**values, "vertices": len(mesh.vertices), "faces": len(mesh.polygons)})
     if options.sheet:
         from .. import preview
 

@@ -137,7 +137,7 @@ class Exact(Representation):
     kept: Kept
 
     def to_mesh(self, options: MeshOptions) -> Mesh:
-        """The kept triangles with the generated rest; debris and the face budget concern the rest alone.
+        """The kept triangles with the generated rest, in triangles, too; debris and face budget concern the rest alone.
 
         Raises:
             EmptyShape: nothing was generated.
@@ -145,7 +145,7 @@ class Exact(Representation):
         whole = self.generated.to_mesh(MeshOptions(options.resolution))
         fields = _fields(self.kept, whole, options.resolution)
         budget = max(options.faces - len(self.kept.surface.faces), 16) if options.faces else 0
-        fresh = _surface(fields.fresh, replace(options, faces=budget))
+        fresh = _surface(fields.fresh, replace(options, faces=budget, quads=False))
         return self.kept.joined(fresh, _surface(fields.carved, MeshOptions(options.resolution)))
 
 

@@ -45,6 +45,8 @@ def _to_z_up(points: NDArray) -> NDArray:
 def write_mesh(path: Path, mesh: Mesh, name: str = "shape") -> None:
     """Writes a mesh in the format that the file's ending names; beside its place, then renamed.
 
+    OBJ, PLY and X3D hold quads; in GLB and STL, which know triangles only, each becomes two.
+
     Raises:
         BadRequest: another ending than glb, obj, ply, stl or x3d.
     """
@@ -56,14 +58,14 @@ def write_mesh(path: Path, mesh: Mesh, name: str = "shape") -> None:
     vertices, normals = mesh.vertices, mesh.vertex_normals()
     if kind in Y_UP:
         vertices, normals = _to_y_up(vertices), _to_y_up(normals)
-    if kind == "x3d":
-        data = _x3d(vertices, mesh.faces, normals, name).encode()
+    if kind in POLYGONS:
+        data = POLYGONS[kind](vertices, mesh.polygons, normals, name)
     else:
         shape = trimesh.Trimesh(vertices, mesh.faces, vertex_normals=normals, process=False)
         exported = (
             trimesh.Scene({name: shape}).export(file_type=kind) if kind == "glb" else shape.export(file_type=kind)
         )
-        data = exported.encode() if isinstance(exported, str) else bytes(exported)  # type: ignore[arg-type]
+        data = bytes(exported)  # type: ignore[arg-type]
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".part")
     try:
@@ -159,11 +161,33 @@ def _by_trimesh(kind: str, data: bytes) -> Soup:
         raise BadMesh("It cannot be read as a mesh.", "Re-export it as GLB, OBJ, PLY or STL.", repr(error)) from error
 
 
-def _x3d(vertices: NDArray, faces: NDArray, normals: NDArray, name: str) -> str:
+def _obj(vertices: NDArray, polygons: NDArray, normals: NDArray, name: str) -> bytes:
+    """A Wavefront OBJ with one object."""
+    points, directions = (
+        [f"{kind} {x:.9g} {y:.9g} {z:.9g}" for x, y, z in rows] for kind, rows in (("v", vertices), ("vn", normals))
+    )
+    faces = ["f " + " ".join(f"{corner}//{corner}" for corner in face) for face in (polygons + 1).tolist()]
+    return "\n".join([f"o {' '.join(name.split())}", *points, *directions, *faces, ""]).encode()
+
+
+def _ply(vertices: NDArray, polygons: NDArray, normals: NDArray, name: str) -> bytes:
+    """A binary PLY; its format has no place for a name."""
+    numbers = "".join(f"property float {number}\n" for number in ("x", "y", "z", "nx", "ny", "nz"))
+    header = (
+        f"ply\nformat binary_little_endian 1.0\nelement vertex {len(vertices)}\n{numbers}"
+        f"element face {len(polygons)}\nproperty list uchar int vertex_indices\nend_header\n"
+    )
+    table = np.empty(len(polygons), dtype=[("count", "u1"), ("corners", "<i4", polygons.shape[1:])])
+    table["count"], table["corners"] = polygons.shape[1], polygons
+    rows = np.concatenate([vertices, normals], axis=1).astype("<f4")
+    return header.encode() + rows.tobytes() + table.tobytes()
+
+
+def _x3d(vertices: NDArray, polygons: NDArray, normals: NDArray, name: str) -> bytes:
     """An X3D 4.0 scene with one IndexedFaceSet."""
-    index = " ".join(f"{a} {b} {c} -1" for a, b, c in faces)
+    index = " ".join(" ".join(map(str, face)) + " -1" for face in polygons.tolist())
     points, directions = (" ".join(f"{x:.6g} {y:.6g} {z:.6g}" for x, y, z in rows) for rows in (vertices, normals))
-    return f"""<?xml version="1.0" encoding="UTF-8"?>
+    text = f"""<?xml version="1.0" encoding="UTF-8"?>
 <X3D profile="Interchange" version="4.0">
   <Scene>
     <Shape DEF={quoteattr(name)}>
@@ -176,3 +200,8 @@ def _x3d(vertices: NDArray, faces: NDArray, normals: NDArray, name: str) -> str:
   </Scene>
 </X3D>
 """
+    return text.encode()
+
+
+#: What writes the formats that hold polygons.
+POLYGONS = {"obj": _obj, "ply": _ply, "x3d": _x3d}

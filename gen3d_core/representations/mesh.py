@@ -1,4 +1,4 @@
-"""Triangle meshes, and what can be asked of one on its way to the artist."""
+"""Meshes of triangles or of quads, and what can be asked of one on its way to the artist."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ MAX_RESOLUTION = 1024
 
 @dataclass(frozen=True)
 class MeshOptions:
-    """How geometry becomes triangles.
+    """How geometry becomes a mesh.
 
     Args:
         resolution: samples along one side of the unit cube, 8 to 1024.
         debris: components with less than this share of the whole area are removed; 0 keeps everything.
-        faces: at most this many triangles, by quadric decimation; 0 is no limit.
+        faces: at most this many triangles, by quadric decimation, or this many quads, by a coarser grid; 0 is no limit.
+        quads: whether surfaces of fields and grids become quads. What is a mesh of triangles already stays one.
 
     Raises:
         BadRequest: a value out of range.
@@ -31,6 +32,7 @@ class MeshOptions:
     resolution: int = 64
     debris: float = 0.0
     faces: int = 0
+    quads: bool = False
 
     def __post_init__(self) -> None:
         if not 8 <= self.resolution <= MAX_RESOLUTION:
@@ -46,18 +48,20 @@ class MeshOptions:
 
 @dataclass(frozen=True)
 class Mesh(Representation):
-    """Triangles in the engine's frame.
+    """Triangles in the engine's frame, of which each two may be one quad.
 
     Args:
         vertices: with shape (V, 3), float32, in model units.
         faces: with shape (F, 3), int32, counter-clockwise seen from outside.
+        quads: whether the triangles come in pairs (a, b, c), (a, c, d), each of them the quad (a, b, c, d).
 
     Raises:
-        BadMesh: wrong shapes, no faces, indices out of range or coordinates that are not finite.
+        BadMesh: wrong shapes, no faces, no pairs, indices out of range or coordinates that are not finite.
     """
 
     vertices: NDArray[np.float32]
     faces: NDArray[np.int32]
+    quads: bool = False
 
     def __post_init__(self) -> None:
         if self.vertices.ndim != 2 or self.vertices.shape[1] != 3 or self.vertices.dtype != np.float32:
@@ -70,6 +74,22 @@ class Mesh(Representation):
             raise BadMesh("The mesh has faces that refer to missing vertices.", "Repair or re-export it.")
         if not np.isfinite(self.vertices).all():
             raise BadMesh("The mesh has coordinates that are not numbers.", "Repair or re-export it.")
+        if self.quads and (
+            len(self.faces) % 2 or not np.array_equal(self.faces[::2, [0, 2]], self.faces[1::2, [0, 1]])
+        ):
+            raise BadMesh("The triangles of a mesh of quads do not come in pairs.")
+
+    @classmethod
+    def of_quads(cls, vertices: NDArray[np.float32], quads: NDArray[np.int32]) -> Mesh:
+        """The mesh of quads with shape (Q, 4), each split from its first corner to its third."""
+        return cls(vertices, quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3), quads=True)
+
+    @property
+    def polygons(self) -> NDArray[np.int32]:
+        """What an artist sees as its faces: the quads, with shape (Q, 4), or the triangles, with shape (F, 3)."""
+        if not self.quads:
+            return self.faces
+        return np.concatenate([self.faces[::2], self.faces[1::2, 2:]], axis=1)
 
     def to_mesh(self, options: MeshOptions) -> Mesh:
         """Itself, refined."""
@@ -78,7 +98,7 @@ class Mesh(Representation):
     def refined(self, options: MeshOptions) -> Mesh:
         """Without debris and within the face budget, as far as asked for."""
         mesh = self.without_debris(options.debris) if options.debris > 0 else self
-        return mesh.decimated(options.faces) if 0 < options.faces < len(mesh.faces) else mesh
+        return mesh.decimated(options.faces) if 0 < options.faces < len(mesh.polygons) else mesh
 
     def face_areas(self) -> NDArray[np.float64]:
         """Area of each triangle, with shape (F,)."""
@@ -103,10 +123,10 @@ class Mesh(Representation):
         if keep.all():
             return self
         used, faces = np.unique(self.faces[keep[of_face]], return_inverse=True)
-        return Mesh(self.vertices[used], faces.reshape(-1, 3).astype(np.int32))
+        return replace(self, vertices=self.vertices[used], faces=faces.reshape(-1, 3).astype(np.int32))
 
     def decimated(self, budget: int) -> Mesh:
-        """With at most ``budget`` triangles: quadric edge collapse that keeps a closed surface closed.
+        """With at most ``budget`` triangles, no quads: quadric edge collapse that keeps a closed surface closed.
 
         Args:
             budget: number of triangles, at least 16.
@@ -122,12 +142,16 @@ class Mesh(Representation):
         vertices, faces = np.asarray(collapsed[0]), np.asarray(collapsed[1])
         if len(faces) == 0:
             raise EmptyShape(f"Nothing is left of the mesh with {budget} faces.", "Allow more faces.")
-        return replace(self, vertices=vertices.astype(np.float32), faces=faces.astype(np.int32))
+        return Mesh(vertices.astype(np.float32), faces.astype(np.int32))
 
     def edges(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Every edge once, with shape (E, 2), and the edge that starts at each face corner, with shape (3F,)."""
-        corners = self.faces.reshape(-1)
-        ends = np.roll(self.faces, -1, axis=1).reshape(-1)
+        """Every edge of the polygons once, with shape (E, 2), and the edge that starts at each of their corners.
+
+        With shape (3F,), or (4Q,) where they are quads.
+        """
+        polygons = self.polygons
+        corners = polygons.reshape(-1)
+        ends = np.roll(polygons, -1, axis=1).reshape(-1)
         low, high = np.minimum(corners, ends).astype(np.int64), np.maximum(corners, ends).astype(np.int64)
         keys, of_corner = np.unique(low * len(self.vertices) + high, return_inverse=True)
         edges = np.stack([keys // len(self.vertices), keys % len(self.vertices)], axis=1)

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
-from torch.nn import functional
 
 from ..errors import EmptyShape
 from .base import Representation
-from .isosurface import extract, grid_centres
+from .isosurface import extract, resampled
 from .mesh import Mesh, MeshOptions
 
 
@@ -85,11 +84,7 @@ class Voxels(Representation):
         """The same occupancy, interpolated trilinearly at the cell centres of another grid."""
         if resolution == self.resolution:
             return self
-        centres = grid_centres(resolution, self.values.device) * 2
-        # grid_sample's last axis runs (x, y, z) over (W, H, D), that is over our [z, y, x].
-        grid = centres.flip(-1)[None]
-        values = functional.grid_sample(self.values.float()[None, None], grid, align_corners=False)
-        return Voxels(values[0, 0], self.threshold)
+        return Voxels(resampled(self.values, resolution), self.threshold)
 
     def to_mesh(self, options: MeshOptions) -> Mesh:
         """The iso-surface at the threshold, on this grid or on a finer one when ``options.resolution`` is higher."""

@@ -47,16 +47,17 @@ def mesh_options(request: Request) -> MeshOptions:
         resolution=int(request.options.get("resolution", 64)),
         debris=float(request.options.get("debris", 0.0)),
         faces=int(request.options.get("faces", 0)),
+        quads=bool(request.options.get("quads", False)),
     )
     require_grid(options.resolution)
     return options
 
 
 def mesh_arrays(mesh: Mesh, frame: Frame | None) -> dict[str, np.ndarray]:
-    """A mesh as an interface takes it; ``frame`` leads back to the artist's coordinates."""
+    """A mesh as an interface takes it, its faces triangles or quads; ``frame`` leads to the artist's coordinates."""
     edges, corner_edges = mesh.edges()
     vertices = mesh.vertices if frame is None else frame.outward(mesh.vertices)
-    return {"vertices": vertices, "faces": mesh.faces, "edges": edges, "corner_edges": corner_edges}
+    return {"vertices": vertices, "faces": mesh.polygons, "edges": edges, "corner_edges": corner_edges}
 
 
 def array(request: Request, name: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:

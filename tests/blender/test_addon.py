@@ -21,7 +21,9 @@ from tests.blender.blenders import CHECKOUT, Blender, ends
     "script",
     [
         "generate.py",
+        "quads.py",
         "in_line.py",
+        "held.py",
         "blend.py",
         "sliders.py",
         "bake.py",

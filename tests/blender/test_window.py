@@ -279,3 +279,56 @@ def test_artist_describes_pictures_and_completes(window: Any, tmp_path: Path) ->
     window.move(view_3d.left + 200, view_3d.top + 300)
     window.key("ctrl+z")
     assert ask(window, f"len({made})") == 2
+
+
+@pytest.mark.slow
+def test_artist_decides_on_a_result_whose_shape_is_gone(window: Any, tmp_path: Path) -> None:
+    window.call("bpy.ops.wm.read_homefile(app_template='', use_empty=True)")
+    window.open_tab("Gen3D")
+    window.call("settings = bpy.context.scene.gen3d\nsettings.count, settings.quads = 1, True")
+    window.click(*window.find_button("gen3d.generate("))
+    until(window, "len(shapes) == 1")
+    assert ask(window, "list({len(face.vertices) for face in shapes[0].data.polygons})") == [4]
+    count = ask(window, "len(shapes[0].data.vertices)")
+    window.call(f"{MODULES}\nshapes[0].gen3d.resolution = 96\nbpy.ops.ed.undo_push(message='Finer')")
+    view_3d = window.region("VIEW_3D", "WINDOW")
+
+    # Deleted while its new mesh waits behind other work: that comes, and is held.
+    window.call("bpy.context.scene.gen3d.count = 20")
+    window.click(*window.find_button("gen3d.generate("))
+    window.click(*window.find_button("gen3d.regenerate("))
+    window.move(view_3d.left + 200, view_3d.top + 300)
+    window.key("Delete")
+    assert ask(window, "len(shapes)") == 0
+    until(window, "len(shapes) == 20 and jobs.active()[0].held")
+    turn(window, "Generate", "Shape")
+    assert window.find_button("gen3d.add_held(")
+    window.screenshot(tmp_path / "held.png")
+
+    # Undo brings it back, and it gets its mesh.
+    window.move(view_3d.left + 200, view_3d.top + 300)
+    window.key("ctrl+z")
+    window.key("ctrl+z")
+    until(window, f"len(shapes) == 1 and len(shapes[0].data.vertices) > {1.5 * count} and not jobs.active()")
+    window.screenshot(tmp_path / "back.png")
+
+    # As a new object, which is one step to be undone; then the next one is dropped.
+    held = "len(shapes) == 0 and jobs.active() and jobs.active()[0].held"
+    begin = f"{MODULES}\nwith in_region():\n    bpy.ops.gen3d.regenerate('INVOKE_DEFAULT')\n"
+    gone = (
+        "with in_region(region_type='WINDOW'):\n    bpy.ops.object.delete()\n    bpy.ops.ed.undo_push(message='Gone')"
+    )
+    window.call(begin + gone)
+    until(window, held)
+    window.click(*window.find_button("gen3d.add_held("))
+    assert ask(window, "[obj.select_get() for obj in shapes]") == [True]
+    assert ask(window, "len(jobs.active())") == 0
+    window.call(begin + gone)
+    until(window, held)
+    window.click(*window.find_button("gen3d.cancel("))
+    assert ask(window, "len(jobs.active()) + len(shapes)") == 0
+    window.move(view_3d.left + 200, view_3d.top + 300)
+    window.key("ctrl+z")
+    window.key("ctrl+z")
+    assert ask(window, "len(shapes)") == 0
+    assert ask(window, "status.error is None")

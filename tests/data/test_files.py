@@ -87,6 +87,31 @@ def test_x3d_is_well_formed_and_holds_the_mesh(tmp_path: Path, wedge: Mesh) -> N
     assert volume(Mesh(points.astype(np.float32), index[:, :3].astype(np.int32))) > 0
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_quads_stay_quads_where_the_format_has_them(tmp_path: Path, kind: str) -> None:
+    corners = np.array(np.meshgrid([0, 1], [0, 2], [0, 3], indexing="ij"), np.float32).reshape(3, -1).T
+    sides = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    cube = Mesh.of_quads(corners, np.array(sides, np.int32))
+    path = tmp_path / f"cube.{kind}"
+    write_mesh(path, cube)
+    if kind == "obj":
+        lines = [line.split()[1:] for line in path.read_text().splitlines() if line.startswith("f ")]
+        found = [[int(corner.split("//")[0]) - 1 for corner in line] for line in lines]
+    elif kind == "ply":
+        table = path.read_bytes().partition(b"end_header\n")[2][8 * 24 :]
+        found = np.frombuffer(table, [("count", "u1"), ("corners", "<i4", 4)])["corners"].tolist()
+    elif kind == "x3d":
+        index = re.search(r'coordIndex="([^"]*)"', path.read_text())
+        assert index
+        found = [[int(corner) for corner in face.split()] for face in index[1].split("-1") if face.strip()]
+    else:
+        assert len(read_mesh(path).faces) == 12
+        return
+    assert found == sides
+    if kind != "x3d":
+        assert volume(read_mesh(path)) == pytest.approx(6)
+
+
 def test_several_objects_become_one_mesh_where_they_are(tmp_path: Path) -> None:
     scene = trimesh.Scene()
     scene.add_geometry(
