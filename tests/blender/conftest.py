@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import build_addon
-from tests.blender.blenders import CHECKOUT, HERE, Blender
+from tests.blender.blenders import HERE, Blender
 
 #: The Blender of this Python, and the older ones.
 BLENDERS = ("current", *build_addon.OLDER)

@@ -22,7 +22,7 @@ from tests.blender.blenders import Blender, ends
 pytestmark = [
     pytest.mark.slow,
     # What lies between the newest and the oldest is like one of them.
-    pytest.mark.parametrize("blender", ("current", "4.2"), indirect=True),
+    pytest.mark.parametrize("blender", ["current", "4.2"], indirect=True),
     pytest.mark.skipif(sys.platform != "linux", reason="The faults are made, and looked at, as Linux lets one."),
 ]
 
