@@ -28,6 +28,7 @@ from torch.nn import functional
 
 from ...data import pictures
 from ...families import mixture
+from ...nn import occupancy
 from ...nn.conv3d import nearest
 from ...nn.pictures import before_paper, disturbed
 from ...representations import Voxels
@@ -201,7 +202,7 @@ class R2N2(System):
             codes.append(torch.stack([grid.flatten(1) for grid in grids], dim=1).cpu())
             full = voxels[part][:, 0].to(self.device)
             p = self.network.decode(grids[0]).sigmoid()
-            overlap += torch.stack([_overlap(p >= cut, full).sum() for cut in CUTS.tolist()]).cpu()
+            overlap += occupancy.overlaps(p, full, CUTS)
         self.threshold.fill_(float(CUTS[overlap.argmax()]))
         # Twice each shape, seen from other sides: nearer than that, latents need not be told apart.
         found = torch.cat(codes)
@@ -273,7 +274,7 @@ class R2N2(System):
 
     def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
         mask = nearest(known.to(self.device), RESOLUTION)
-        wanted = torch.as_tensor(target.voxels(RESOLUTION)).to(self.device)[mask].float()
+        wanted = occupancy.of_shapes([target], RESOLUTION, self.device)[0][mask]
         weight = torch.tensor(self.config.weight, device=self.device)
 
         def distance(z: Tensor) -> Tensor:
@@ -319,11 +320,6 @@ def principal_components(rows: Tensor, count: int) -> tuple[Tensor, Tensor, Tens
 def _owners(data: Batch, rows: Tensor) -> Tensor:
     """Of which asset each of the two latents of each of some examples is."""
     return (data["asset"].cpu()[rows] if "asset" in data else rows).repeat_interleave(2)
-
-
-def _overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of grids (B, R, R, R), bool, with shape (B,)."""
-    return (a & b).flatten(1).sum(1) / (a | b).flatten(1).sum(1).clamp_min(1)
 
 
 class Network(nn.Module):

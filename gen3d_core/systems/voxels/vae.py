@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ...families import inversion, mixture, vae
+from ...nn import occupancy
 from ...nn.conv3d import hidden_cells, nearest
 from ...representations import Voxels
 from ...run import Run
@@ -177,9 +178,7 @@ class VoxelVAE(System):
         wanted = float(torch.cat([x.float().flatten(1).mean(1) for x in grids]).mean())
         z = self.prior(Run(range(256), self.device))
         probabilities = torch.cat([self.network.decode(part).sigmoid().flatten() for part in z.split(32)])
-        rank = round(len(probabilities) * (1 - FULLER * wanted))
-        cut = float(probabilities.sort().values[min(rank, len(probabilities) - 1)])
-        self.threshold.fill_(min(max(cut, 0.3), 0.95))
+        self.threshold.fill_(min(max(occupancy.cut_at(probabilities, FULLER * wanted), 0.3), 0.95))
         oddities = torch.cat([self._oddities(x.float().to(self.device)) for x in grids])
         self.oddity_mean.copy_(oddities.mean(0))
         self.oddity_std.copy_(oddities.std(0, correction=0).clamp_min(0.05))
@@ -207,7 +206,7 @@ class VoxelVAE(System):
 
     def _voxels(self, assets: Sequence[Asset]) -> Tensor:
         """With shape (B, 1, R, R, R), float."""
-        return torch.stack([torch.as_tensor(a.voxels(RESOLUTION)) for a in assets]).to(self.device).float()[:, None]
+        return occupancy.of_shapes(assets, RESOLUTION, self.device)[:, None]
 
     def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Voxels]:
         """Latent search from what the encoder makes of the given part, then clamped re-encoding where it fits better.

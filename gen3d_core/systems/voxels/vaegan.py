@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from ...data import pictures
 from ...families import gan, mixture, vae
+from ...nn import occupancy
 from ...nn.conv3d import nearest
 from ...nn.norms import statistics_anew
 from ...nn.pictures import before_paper, disturbed
@@ -231,7 +232,7 @@ class VAEGAN(System):
                 means.append(mean.cpu())
                 variances.append(log_variance.exp().cpu())
                 p, full = self.generator(mean).sigmoid()[:, 0], voxels[part].to(self.device)
-                overlap += torch.stack([_overlap(p >= cut, full).sum() for cut in CUTS.tolist()]).cpu()
+                overlap += occupancy.overlaps(p, full, CUTS)
         self.threshold.fill_(float(CUTS[overlap.argmax()]))
         if self.config.components:
             owners = data["asset"].cpu()[chosen] if "asset" in data else chosen
@@ -299,8 +300,7 @@ class VAEGAN(System):
 
     def _voxels(self, assets: Sequence[Asset]) -> Tensor:
         """With shape (B, 1, R, R, R), float."""
-        grids = [torch.as_tensor(asset.voxels(self.resolution)) for asset in assets]
-        return torch.stack(grids).to(self.device).float()[:, None]
+        return occupancy.of_shapes(assets, self.resolution, self.device)[:, None]
 
     def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
         mask = nearest(known.to(self.device), self.resolution)
@@ -317,11 +317,6 @@ class VAEGAN(System):
 
     def restrict(self, z: Tensor) -> Tensor:
         return z
-
-
-def _overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of grids (B, R, R, R), bool, with shape (B,)."""
-    return (a & b).flatten(1).sum(1) / (a | b).flatten(1).sum(1).clamp_min(1)
 
 
 class Encoder(nn.Module):
