@@ -148,15 +148,8 @@ def test_refining_and_the_energy_that_is_shown(engine: Engine) -> None:
 @pytest.mark.parametrize("model", ALL)
 def test_every_voxel_model_is_cancelled_while_it_samples(engine: Engine, model: str) -> None:
     engine.send(Request("long", "sample", model, {"seeds": list(range(100_000)), "resolution": 32}))
-    while engine.next().kind != "progress":
-        pass
-    engine.send(Request("stop", "cancel", options={"request": "long"}))
-    seen = {}
-    while len(seen) < 2:
-        event = engine.next()
-        if event.final:
-            seen[event.id] = event.kind
-    assert seen == {"stop": "done", "long": "cancelled"}
+    engine.until("progress")
+    assert engine.cancel("long") == {"stop": "done", "long": "cancelled"}
 
 
 @pytest.mark.parametrize("fit", [False, True])
