@@ -113,7 +113,7 @@ def test_a_catalogue_holds_out_other_seeds() -> None:
     assert (len(found.assets), len(found.held_out), found.names) == (5, 40, ["catalogue:chair"])
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 8])
+@pytest.mark.parametrize("count", [1, *(pytest.param(count, marks=pytest.mark.slow) for count in (2, 3)), 8])
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_every_system_learns_from_few_assets(tmp_path: Path, name: str, count: int) -> None:
     sizes, steps = SMALL[name]

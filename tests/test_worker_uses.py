@@ -124,6 +124,7 @@ def test_arithmetic_with_latents(engine: Engine) -> None:
     assert np.allclose(other.arrays["latent"], a - b + c, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_rest_of_a_collection_is_labelled(engine: Engine) -> None:
     assets = [catalogue.make(c, seed).mesh() for seed in range(4) for c in ("airplane", "table")]
     arrays, counts = collection(*((a.vertices.astype(np.float32), a.faces.astype(np.int32)) for a in assets))
@@ -137,6 +138,7 @@ def test_the_rest_of_a_collection_is_labelled(engine: Engine) -> None:
     assert "4 labelled from 4 examples" in events[-1].values["sentence"]
 
 
+@pytest.mark.slow
 def test_refining_and_the_energy_that_is_shown(engine: Engine) -> None:
     (fine,) = results(engine.ask("refine", DESCRIPTOR, mesh("table", 1_000_001), fit=True, resolution=32))
     assert len(fine.arrays["faces"]) > 100
