@@ -124,15 +124,12 @@ class R2N2(System):
     basis: Tensor
     spread: Tensor
     doubt: Tensor
-    mixture_weights: Tensor
-    mixture_means: Tensor
-    mixture_scales: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.network = Network(config)
-        k, n, cells = config.components, config.latent, config.hidden * GRID**3
+        n, cells = config.latent, config.hidden * GRID**3
         self.register_buffer("threshold", torch.tensor(0.5))
         # Latents are coordinates along the rows of the basis, in units of their deviation over the training shapes.
         self.register_buffer("centre", torch.zeros(cells))
@@ -140,9 +137,7 @@ class R2N2(System):
         self.register_buffer("spread", torch.ones(n))
         # Deviation of a shape's latents between single pictures of it.
         self.register_buffer("doubt", torch.full((n,), 0.5))
-        self.register_buffer("mixture_weights", torch.ones(k) / k)
-        self.register_buffer("mixture_means", torch.zeros(k, n))
-        self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
+        mixture.register(self, config.components, config.latent)
 
     # Data
 
@@ -214,9 +209,7 @@ class R2N2(System):
         within = ((z[0::2] - z[1::2]) ** 2).mean(0) / 2
         self.doubt.copy_((within * half).sqrt())
         fitted = mixture.fit(z, self.config.components, 0.5 * within + 1e-4, _owners(data, rows))
-        self.mixture_weights.copy_(fitted.weights)
-        self.mixture_means.copy_(fitted.means)
-        self.mixture_scales.copy_(fitted.scales)
+        mixture.keep(self, fitted)
 
     # Latents
 
@@ -228,15 +221,11 @@ class R2N2(System):
         """The hidden grids (B, C, 4, 4, 4) of latents (B, L)."""
         return (self.centre + (z * self.spread) @ self.basis).reshape(len(z), self.config.hidden, GRID, GRID, GRID)
 
-    @property
-    def _mixture(self) -> mixture.Mixture:
-        return mixture.Mixture(self.mixture_weights, self.mixture_means, self.mixture_scales)
-
     # Abilities
 
     def prior(self, run: Run) -> Tensor:
         chooser = run.rand()
-        return self._mixture.draw(chooser, run.randn(self.config.latent), self.config.temperature)
+        return mixture.kept(self).draw(chooser, run.randn(self.config.latent), self.config.temperature)
 
     def decode(self, z: Tensor, run: Run) -> list[Voxels]:
         with torch.no_grad():
@@ -287,7 +276,7 @@ class R2N2(System):
         return distance
 
     def surprise(self, z: Tensor) -> Tensor:
-        return self._mixture.distances(z).amin(1) / self.config.latent
+        return mixture.kept(self).distances(z).amin(1) / self.config.latent
 
     def restrict(self, z: Tensor) -> Tensor:
         return z

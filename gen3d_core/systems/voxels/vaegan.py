@@ -120,9 +120,6 @@ class VAEGAN(System):
     }
 
     threshold: Tensor
-    mixture_weights: Tensor
-    mixture_means: Tensor
-    mixture_scales: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -131,11 +128,8 @@ class VAEGAN(System):
         self.encoder = Encoder(config)
         self.generator = Generator(config.latent, config.generator)
         self.discriminator = Discriminator(config.discriminator)
-        k, n = max(config.components, 1), config.latent
         self.register_buffer("threshold", torch.tensor(0.5))
-        self.register_buffer("mixture_weights", torch.ones(k) / k)
-        self.register_buffer("mixture_means", torch.zeros(k, n))
-        self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
+        mixture.register(self, max(config.components, 1), config.latent)
 
     # Data
 
@@ -238,9 +232,7 @@ class VAEGAN(System):
             owners = data["asset"].cpu()[chosen] if "asset" in data else chosen
             floor = 0.5 * torch.cat(variances).mean(0)
             fitted = mixture.fit(torch.cat(means), self.config.components, floor, owners.repeat(count))
-            self.mixture_weights.copy_(fitted.weights)
-            self.mixture_means.copy_(fitted.means)
-            self.mixture_scales.copy_(fitted.scales)
+            mixture.keep(self, fitted)
 
     def _of_bytes(self, views: Tensor) -> Tensor:
         """What the encoder sees of pictures (B, 4, S, S), uint8."""
@@ -248,13 +240,9 @@ class VAEGAN(System):
 
     # Abilities
 
-    @property
-    def _mixture(self) -> mixture.Mixture:
-        return mixture.Mixture(self.mixture_weights, self.mixture_means, self.mixture_scales)
-
     def prior(self, run: Run) -> Tensor:
         chooser = run.rand()
-        return self._mixture.draw(chooser, run.randn(self.config.latent), self.config.temperature)
+        return mixture.kept(self).draw(chooser, run.randn(self.config.latent), self.config.temperature)
 
     def decode(self, z: Tensor, run: Run) -> list[Voxels]:
         with torch.no_grad():
@@ -313,7 +301,7 @@ class VAEGAN(System):
         return distance
 
     def surprise(self, z: Tensor) -> Tensor:
-        return self._mixture.distances(z).amin(1) / self.config.latent
+        return mixture.kept(self).distances(z).amin(1) / self.config.latent
 
     def restrict(self, z: Tensor) -> Tensor:
         return z
