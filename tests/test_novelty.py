@@ -78,7 +78,7 @@ class Scoring(Maker):
         return torch.tensor([float(asset.sides[0]) for asset in assets])  # type: ignore[attr-defined]
 
 
-TRAINING, HELD_OUT = boxes(32, 0), boxes(24, 1)
+TRAINING, HELD_OUT = boxes(24, 0), boxes(18, 1)
 
 
 #: Points on each shape where it matters which is nearer, and not how far: half, in less than half the time.
@@ -93,7 +93,7 @@ def measured(
 ) -> Novelty:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(novelty, "POINTS", points)
-        return novelty.measure(Maker(made), training, held_out, Run([0]), range(24))
+        return novelty.measure(Maker(made), training, held_out, Run([0]), range(18))
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_a_model_that_draws_anew_is_new(anew: Novelty) -> None:
 
 def test_a_model_that_repeats_its_training_shapes_copies(repeated: Novelty) -> None:
     assert repeated.verdict == "copies"
-    assert repeated.copies == 24
+    assert repeated.copies == 18
     assert repeated.nearer.low > 0.5
     assert repeated.sentences()[0].startswith("Samples are copies")
 
@@ -136,7 +136,7 @@ def test_a_model_that_repeats_its_training_shapes_copies(repeated: Novelty) -> N
 def test_a_model_that_repeats_them_a_little_changed_keeps_nearer() -> None:
     found = measured([Box(box.sides + 0.02) for box in TRAINING])
     assert found.verdict == "nearer"
-    assert found.copies < 12
+    assert found.copies < 9
 
 
 def test_a_model_that_makes_other_things_strays() -> None:

@@ -20,6 +20,8 @@ from tests.test_worker import Engine, collection, results
 SHAPENETS, DESCRIPTOR, AUTOSDF = "furniture-shapenets", "furniture-descriptor", "furniture-autosdf"
 PICTURES = ("furniture-r2n2", "furniture-vaegan", AUTOSDF)
 ALL = (*PICTURES, SHAPENETS, DESCRIPTOR, "furniture-vae", "furniture-gan3d")
+#: Those that are loaded and draw in no time.
+QUICK = ("furniture-vae", "furniture-r2n2")
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +149,7 @@ def test_refining_and_the_energy_that_is_shown(engine: Engine) -> None:
     assert any("energy" in text for text in shown)
 
 
-@pytest.mark.parametrize("model", ALL)
+@pytest.mark.parametrize("model", [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in ALL])
 def test_every_voxel_model_is_cancelled_while_it_samples(engine: Engine, model: str) -> None:
     engine.send(Request("long", "sample", model, {"seeds": list(range(100_000)), "resolution": 32}))
     engine.until("progress")
