@@ -254,6 +254,7 @@ def mend(environment: build_addon.Environment) -> None:
     environment.requirements.write_text("# none, again\n")
 
 
+@pytest.mark.slow
 def test_environment_is_made_once(made: build_addon.Environment, capsys: pytest.CaptureFixture[str]) -> None:
     result = subprocess.run([made.python, "-m", "pip", "--version"], capture_output=True, text=True, check=True)
     assert str(made.folder) in result.stdout
@@ -261,6 +262,7 @@ def test_environment_is_made_once(made: build_addon.Environment, capsys: pytest.
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_changed_requirements_and_moved_checkouts_renew_it(
     copied: build_addon.Environment, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -273,6 +275,7 @@ def test_changed_requirements_and_moved_checkouts_renew_it(
     assert (copied.folder / "witness").exists()
 
 
+@pytest.mark.slow
 def test_half_made_environment_is_made_anew(copied: build_addon.Environment) -> None:
     spoil(copied)
     with pytest.raises(build_addon.BuildError, match="could not be installed"):
@@ -284,6 +287,7 @@ def test_half_made_environment_is_made_anew(copied: build_addon.Environment) -> 
     assert not copied.unfinished.exists()
 
 
+@pytest.mark.slow
 def test_environment_of_somebody_else_is_never_removed(copied: build_addon.Environment) -> None:
     copied.ready.unlink()
     spoil(copied)

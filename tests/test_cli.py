@@ -283,6 +283,7 @@ def test_errors_are_json_where_json_was_asked_for(capsys: pytest.CaptureFixture[
     assert json.loads(out)["error"]["kind"] == "unknown-model"
 
 
+@pytest.mark.slow
 def test_train_makes_a_model_that_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ("channels=[4,8,8,8]", "hidden=16", "latent=4", "components=2")
     arguments = ["--data", "catalogue:chair,table", "--count", "8", "--steps", "vae=6", "--batch-size", "4"]

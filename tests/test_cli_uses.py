@@ -65,6 +65,7 @@ def test_classes_are_drawn_and_told(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert [max(row["probabilities"], key=row["probabilities"].get) for row in rows] == ["chair", "table"]
 
 
+@pytest.mark.slow
 def test_a_collection_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "props"
     folder.mkdir()
@@ -80,16 +81,21 @@ def test_a_collection_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "names no asset" in capsys.readouterr().err
 
 
-def test_views_are_completed_shapes_refined_and_latents_added(tmp_path: Path) -> None:
+def test_views_are_completed_and_latents_added(tmp_path: Path) -> None:
     chair = str(asset(tmp_path, "chair", 1_000_001))
     views = ["complete", "furniture-shapenets", chair, "--view", "30", "20", "--seeds", "1", "2"]
     assert main([*views, "--out", str(tmp_path / "seen"), *SMALL]) == 0
     assert len(list((tmp_path / "seen").glob("*.glb"))) == 2
-    assert main(["refine", "furniture-descriptor", chair, "--out", str(tmp_path / "fine"), *SMALL]) == 0
-    assert (tmp_path / "fine" / "chair1000001-refined.glb").exists()
     sum_of = ["arithmetic", "furniture-vae", "1", "2", "3", "--out", str(tmp_path / "sum")]
     assert main([*sum_of, *SMALL]) == 0
     assert (tmp_path / "sum" / "furniture-vae-1-2-3.glb").exists()
+
+
+@pytest.mark.slow
+def test_shapes_are_refined(tmp_path: Path) -> None:
+    chair = str(asset(tmp_path, "chair", 1_000_001))
+    assert main(["refine", "furniture-descriptor", chair, "--out", str(tmp_path / "fine"), *SMALL]) == 0
+    assert (tmp_path / "fine" / "chair1000001-refined.glb").exists()
 
 
 def test_a_text_guides_a_completion(tmp_path: Path) -> None:

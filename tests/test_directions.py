@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from gen3d_core.__main__ import main
 from gen3d_core.errors import EmptyShape, Unsupported
 from gen3d_core.representations import Field, Voxels
 from gen3d_core.run import Run
-from gen3d_core.system import Asset, Batch, Stage, System, lerp
+from gen3d_core.system import lerp
 from gen3d_core.systems.voxels.vae import VoxelVAE
+from tests.bare import Bare
 
 SIZE = 12
 
@@ -185,26 +186,8 @@ def test_grids_and_fields_are_measured_alike() -> None:
 # Models ---------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Config:
-    """Nothing to configure."""
-
-
-class Boxes(System):
+class Boxes(Bare):
     """Latents whose second number is the height and whose fifth is the width of a box; the others make nothing."""
-
-    Config = Config
-    output = Field
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.size = torch.nn.Parameter(torch.tensor(0.5), requires_grad=False)
-
-    def prepare(self, asset: Asset, run: Run) -> Batch:
-        return {}
-
-    def stages(self) -> list[Stage]:
-        return []
 
     def prior(self, run: Run) -> Tensor:
         return run.randn(6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,9 +16,9 @@ from torch import Tensor
 from gen3d_core import ranking, tasks
 from gen3d_core.errors import BadRequest, Unsupported
 from gen3d_core.ranking import Change
-from gen3d_core.representations import Field
 from gen3d_core.run import Cancelled, Run
-from gen3d_core.system import Asset, Batch, Stage, System
+from gen3d_core.system import Asset
+from tests.bare import Bare
 
 
 class Ellipsoid:
@@ -50,27 +49,12 @@ def centres(resolution: int) -> Any:
     return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
 
 
-@dataclass(frozen=True)
-class Config:
-    """Nothing to configure."""
-
-
-class Judge(System):
+class Judge(Bare):
     """Scores by a function of the asset."""
-
-    Config = Config
-    output = Field
 
     def __init__(self, judge: Callable[[Any], float]) -> None:
         super().__init__()
         self.judge = judge
-        self.size = torch.nn.Parameter(torch.tensor(0.0), requires_grad=False)
-
-    def prepare(self, asset: Asset, run: Run) -> Batch:
-        return {}
-
-    def stages(self) -> list[Stage]:
-        return []
 
     def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
         return torch.tensor([self.judge(asset) for asset in assets], dtype=torch.float64)
@@ -235,12 +219,6 @@ def test_what_cannot_be_ranked_is_said() -> None:
         ranking.rank(Judge(volume), [SMALL], ["a", "b"], Run([0]))
     with pytest.raises(BadRequest, match="change"):
         ranking.rank(Judge(volume), [SMALL], ["a"], Run([0]), changes=[])
-
-    class Bare(System):
-        """Scores nothing."""
-
-        Config, output = Config, Field
-        prepare, stages = Judge.prepare, Judge.stages
 
     with pytest.raises(Unsupported, match="cannot score"):
         ranking.rank(Bare(), [SMALL], ["a"], Run([0]))

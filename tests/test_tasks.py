@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,33 +15,15 @@ from gen3d_core.errors import BadRequest, Unsupported
 from gen3d_core.families import inversion
 from gen3d_core.representations import Field, Mesh, MeshOptions
 from gen3d_core.run import Cancelled, Run
-from gen3d_core.system import Asset, Batch, Stage, System, lerp, slerp
-
-
-@dataclass(frozen=True)
-class Config:
-    """Nothing to configure."""
-
-
-class Bare(System):
-    """A system that can do nothing."""
-
-    Config = Config
-    output = Field
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.size = torch.nn.Parameter(torch.tensor(0.25), requires_grad=False)
-
-    def prepare(self, asset: Asset, run: Run) -> Batch:
-        return {}
-
-    def stages(self) -> list[Stage]:
-        return []
+from gen3d_core.system import Asset, lerp, slerp
+from tests.bare import Bare
 
 
 class Spheres(Bare):
     """Latents of two numbers: the first makes the radius, the second nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(0.25)
 
     def prior(self, run: Run) -> Tensor:
         return run.randn(2)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
@@ -18,15 +17,9 @@ from gen3d_core.representations import Voxels
 from gen3d_core.run import Cancelled, Run
 from gen3d_core.system import Asset, Batch, Loss, Noise, Stage, System
 from gen3d_core.training import CHECKPOINT, Plan
-from tests.training_toys import PLAN, Config, Toy, assert_equal, data, toy, weights
+from tests.training_toys import PLAN, Config, Toy, assert_equal, data, forget_accelerator, toy, weights
 
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerator() -> Iterator[None]:
-    """Each training as in a process of its own: accelerate keeps the first one's precision."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
+pytestmark = pytest.mark.usefixtures("accelerator_anew")
 
 
 def stop_at(call: int) -> Callable[[float], bool]:
@@ -248,7 +241,7 @@ def test_a_checkpoint_never_runs_code(tmp_path: Path) -> None:
 def test_half_precision_trains(tmp_path: Path) -> None:
     half, full = toy(), toy()
     training.train(half, data(), tmp_path / "half", Plan(device="cpu", precision="bf16"))
-    AcceleratorState._reset_state(reset_partial_state=True)
+    forget_accelerator()
     training.train(full, data(), tmp_path / "full", PLAN)
     for name, value in weights(half).items():
         assert value.dtype in (torch.float32, torch.int64), name

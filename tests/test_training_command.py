@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from PIL import Image
 
 from gen3d_core import cards, runs, tasks, zoo
@@ -26,18 +25,14 @@ from gen3d_core.runs import Status
 from gen3d_core.systems.voxels.vae import VoxelVAE
 from gen3d_core.training import Moment, Session, curve
 from gen3d_core.training.history import History, Row, read_losses
+from tests.training_toys import forget_accelerator
+
+pytestmark = pytest.mark.usefixtures("accelerator_anew")
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = [part for size in ("channels=[4,8,8,8]", "hidden=16", "latent=4") for part in ("--set", size)]
 SMALL = ["--data", "catalogue:chair", "--count", "9", "--batch-size", "4", "--device", "cpu", "--threads", "1"]
 MOMENT = Moment("vae", 0, 1, 5, 10, 0.5, 2.0, 2.0, {"network": 3.5})
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerator() -> Iterator[None]:
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def train(tmp_path: Path, name: str, *more: str) -> int:
@@ -247,7 +242,7 @@ def test_orders_that_make_no_sense(
 def test_fine_tuning_starts_from_the_models_weights_and_names_it(tmp_path: Path) -> None:
     assert train(tmp_path, "base", *SIZES, "--steps", "vae=30") == 0
     base = cards.read(tmp_path / "zoo" / "base")
-    AcceleratorState._reset_state(reset_partial_state=True)
+    forget_accelerator()
     # Without a step, what comes out is what went in.
     places = ["--out", str(tmp_path / "zoo" / "same"), "--run", str(tmp_path / "runs" / "same")]
     assert main(["train", *SMALL, *places, "--from", str(base.folder), "--steps", "vae=0"]) == 0

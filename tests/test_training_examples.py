@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 
 from gen3d_core import training
 from gen3d_core.data import catalogue
@@ -22,6 +20,8 @@ from gen3d_core.training import Plan, Variation
 from gen3d_core.training.examples import FEW
 from tests.training_toys import toy
 
+pytestmark = pytest.mark.usefixtures("accelerator_anew")
+
 SMALL: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
     "voxels.vae": ({"channels": [4, 8, 8, 8], "hidden": 16, "latent": 4, "components": 6}, {"vae": 4}),
     "voxels.gan3d": ({"generator": [4, 4], "discriminator": [2, 4], "latent": 3}, {"gan": 3}),
@@ -33,13 +33,6 @@ SMALL: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
         {"autoencoder": 3, "space": 3, "gan": 2},
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerator() -> Iterator[None]:
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.mark.parametrize(("count", "held_out"), [(1, 0), (7, 0), (8, 1), (10, 2), (20, 3), (40, 6), (200, 30)])
@@ -120,7 +113,7 @@ def test_a_catalogue_holds_out_other_seeds() -> None:
     assert (len(found.assets), len(found.held_out), found.names) == (5, 40, ["catalogue:chair"])
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 8])
+@pytest.mark.parametrize("count", [1, *(pytest.param(count, marks=pytest.mark.slow) for count in (2, 3)), 8])
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_every_system_learns_from_few_assets(tmp_path: Path, name: str, count: int) -> None:
     sizes, steps = SMALL[name]

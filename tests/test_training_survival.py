@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gen3d_core import cards, training, zoo
@@ -28,15 +27,10 @@ from gen3d_core.training.checkpoint import PART, Checkpoint, fingerprint
 from gen3d_core.training.history import History, Row, read_losses
 from tests.training_toys import Config, Toy, assert_equal, data, toy, weights
 
+pytestmark = pytest.mark.usefixtures("accelerator_anew")
+
 ROOT = Path(__file__).resolve().parent.parent
 LONG = Plan(device="cpu", steps={"first": 60, "second": 60}, checkpoint_seconds=0.0)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerator() -> Iterator[None]:
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 class Slow(Watch):

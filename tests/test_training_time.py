@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from torch import nn
 
 from gen3d_core import training
@@ -22,12 +21,7 @@ from gen3d_core.system import Asset, Batch, Loss, Noise, Stage, System
 from gen3d_core.training import CHECKPOINT, Moment, Plan, Watch, checkpoint, loop
 from tests.training_toys import PLAN, Config, Toy, assert_equal, data, toy, weights
 
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerator() -> Iterator[None]:
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
+pytestmark = pytest.mark.usefixtures("accelerator_anew")
 
 
 class Clock:

@@ -56,6 +56,26 @@ class Engine:
                 events.append(event)
         return events
 
+    def until(self, kind: str) -> Event:
+        """The next event of a kind, of whichever request."""
+        while (event := self.next()).kind != kind:
+            pass
+        return event
+
+    def ends(self, count: int) -> dict[str, str]:
+        """By which kind of event so many requests end."""
+        found: dict[str, str] = {}
+        while len(found) < count:
+            event = self.next()
+            if event.final:
+                found[event.id] = event.kind
+        return found
+
+    def cancel(self, identifier: str) -> dict[str, str]:
+        """Cancels a request under way; how both that request and ``stop`` end."""
+        self.send(Request("stop", "cancel", options={"request": identifier}))
+        return self.ends(2)
+
     def ask(self, task: str, model: str = MODEL, arrays: Any = None, stream: str = "", **options: Any) -> list[Event]:
         self.send(Request("r", task, model, options, arrays or {}, stream))
         return self.until_final("r")
@@ -246,15 +266,8 @@ def test_a_ranking_can_be_cancelled(engine: Engine) -> None:
     arrays, counts = collection(*[chair] * 60)
     names = [str(i) for i in range(60)]
     engine.send(Request("long", "rank", MODEL, {"names": names, "fit": True, **counts}, arrays))
-    while engine.next().kind != "progress":
-        pass
-    engine.send(Request("stop", "cancel", options={"request": "long"}))
-    seen = {}
-    while len(seen) < 2:
-        event = engine.next()
-        if event.final:
-            seen[event.id] = event.kind
-    assert seen == {"stop": "done", "long": "cancelled"}
+    engine.until("progress")
+    assert engine.cancel("long") == {"stop": "done", "long": "cancelled"}
 
 
 def test_completion_of_a_closed_mesh_asks_for_a_box(engine: Engine) -> None:
@@ -303,15 +316,8 @@ def test_meshes_without_faces_and_with_bad_numbers(engine: Engine) -> None:
 
 def test_cancel_stops_the_current_request_and_not_the_next(engine: Engine) -> None:
     engine.send(Request("long", "sample", MODEL, {"seeds": list(range(100_000)), "resolution": 64}))
-    while engine.next().kind != "result":
-        pass
-    engine.send(Request("stop", "cancel", options={"request": "long"}))
-    seen = {}
-    while len(seen) < 2:
-        event = engine.next()
-        if event.final:
-            seen[event.id] = event.kind
-    assert seen == {"stop": "done", "long": "cancelled"}
+    engine.until("result")
+    assert engine.cancel("long") == {"stop": "done", "long": "cancelled"}
     assert len(results(engine.ask("sample", seeds=[1], resolution=32))) == 1
 
 
@@ -321,12 +327,7 @@ def test_of_a_stream_only_the_newest_waiting_request_runs(engine: Engine) -> Non
     for i in range(5):
         options = {"t": i / 5, "resolution": 32, "draft": True}
         engine.send(Request(f"d{i}", "decode", MODEL, options, {"a": a, "b": b}, stream="slider"))
-    ends: dict[str, str] = {}
-    while len(ends) < 6:
-        event = engine.next()
-        if event.final:
-            ends[event.id] = event.kind
-    assert ends == {"busy": "done", **{f"d{i}": "cancelled" for i in range(4)}, "d4": "done"}
+    assert engine.ends(6) == {"busy": "done", **{f"d{i}": "cancelled" for i in range(4)}, "d4": "done"}
 
 
 def test_a_blend_of_several_and_an_offset(engine: Engine) -> None:
@@ -348,8 +349,7 @@ def test_a_blend_of_several_and_an_offset(engine: Engine) -> None:
 def test_closing_the_input_ends_the_process_even_while_it_works() -> None:
     engine = Engine()
     engine.send(Request("long", "sample", MODEL, {"seeds": list(range(100_000)), "resolution": 64}))
-    while engine.next().kind != "result":
-        pass
+    engine.until("result")
     assert engine.close() == 0
 
 

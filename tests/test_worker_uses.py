@@ -20,6 +20,8 @@ from tests.test_worker import Engine, collection, results
 SHAPENETS, DESCRIPTOR, AUTOSDF = "furniture-shapenets", "furniture-descriptor", "furniture-autosdf"
 PICTURES = ("furniture-r2n2", "furniture-vaegan", AUTOSDF)
 ALL = (*PICTURES, SHAPENETS, DESCRIPTOR, "furniture-vae", "furniture-gan3d")
+#: Those that are loaded and draw in no time.
+QUICK = ("furniture-vae", "furniture-r2n2")
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,7 @@ def test_arithmetic_with_latents(engine: Engine) -> None:
     assert np.allclose(other.arrays["latent"], a - b + c, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_rest_of_a_collection_is_labelled(engine: Engine) -> None:
     assets = [catalogue.make(c, seed).mesh() for seed in range(4) for c in ("airplane", "table")]
     arrays, counts = collection(*((a.vertices.astype(np.float32), a.faces.astype(np.int32)) for a in assets))
@@ -137,6 +140,7 @@ def test_the_rest_of_a_collection_is_labelled(engine: Engine) -> None:
     assert "4 labelled from 4 examples" in events[-1].values["sentence"]
 
 
+@pytest.mark.slow
 def test_refining_and_the_energy_that_is_shown(engine: Engine) -> None:
     (fine,) = results(engine.ask("refine", DESCRIPTOR, mesh("table", 1_000_001), fit=True, resolution=32))
     assert len(fine.arrays["faces"]) > 100
@@ -145,18 +149,11 @@ def test_refining_and_the_energy_that_is_shown(engine: Engine) -> None:
     assert any("energy" in text for text in shown)
 
 
-@pytest.mark.parametrize("model", ALL)
+@pytest.mark.parametrize("model", [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in ALL])
 def test_every_voxel_model_is_cancelled_while_it_samples(engine: Engine, model: str) -> None:
     engine.send(Request("long", "sample", model, {"seeds": list(range(100_000)), "resolution": 32}))
-    while engine.next().kind != "progress":
-        pass
-    engine.send(Request("stop", "cancel", options={"request": "long"}))
-    seen = {}
-    while len(seen) < 2:
-        event = engine.next()
-        if event.final:
-            seen[event.id] = event.kind
-    assert seen == {"stop": "done", "long": "cancelled"}
+    engine.until("progress")
+    assert engine.cancel("long") == {"stop": "done", "long": "cancelled"}
 
 
 @pytest.mark.parametrize("fit", [False, True])

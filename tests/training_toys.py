@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from gen3d_core.representations import Voxels
@@ -15,6 +16,11 @@ from gen3d_core.system import Asset, Batch, Loss, Noise, Stage, System
 from gen3d_core.training import Plan
 
 PLAN = Plan(device="cpu")
+
+
+def forget_accelerator() -> None:
+    """The next training is as in a process of its own: accelerate keeps the first one's precision."""
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,18 @@ class Annealing:
         return state
 
 
+def falling(most: Tensor, least: float, steps: int) -> list[Tensor]:
+    """Deviations of the noise for :meth:`Annealing.walk`, each the same share of the one before.
+
+    Args:
+        most: the first, with shape (B, 1, ...).
+        least: the last.
+        steps: between them.
+    """
+    ratio = least / most
+    return [most * ratio ** (step / steps) for step in range(steps + 1)]
+
+
 def still(x: Tensor) -> Draw:
     """No noise, for chains like ``x``: a walk with it goes straight down."""
     return lambda *shape: x.new_zeros(len(x), *shape)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 KMEANS_ROUNDS = 20
 ROUNDS = 20
@@ -96,6 +96,31 @@ def fit(codes: Tensor, components: int, floor: Tensor, shapes: Tensor | None = N
     means = torch.cat([found.means, found.means[:1].expand(unused, -1)])
     scales = torch.cat([found.scales, found.scales[:1].expand(unused, -1, -1)])
     return Mixture(weights.float(), means.float(), scales.float())
+
+
+def register(module: nn.Module, components: int, size: int) -> None:
+    """Gives a module's state room for a mixture; until one is kept there, it is standard normal.
+
+    Args:
+        module: of which nothing else is called ``mixture_...``.
+        components: K.
+        size: L.
+    """
+    module.register_buffer("mixture_weights", torch.ones(components) / components)
+    module.register_buffer("mixture_means", torch.zeros(components, size))
+    module.register_buffer("mixture_scales", torch.eye(size).expand(components, size, size).clone())
+
+
+def keep(module: nn.Module, fitted: Mixture) -> None:
+    """Keeps a mixture, of the size that was registered, in a module's state."""
+    module.get_buffer("mixture_weights").copy_(fitted.weights)
+    module.get_buffer("mixture_means").copy_(fitted.means)
+    module.get_buffer("mixture_scales").copy_(fitted.scales)
+
+
+def kept(module: nn.Module) -> Mixture:
+    """The mixture in a module's state."""
+    return Mixture(*(module.get_buffer(f"mixture_{part}") for part in ("weights", "means", "scales")))
 
 
 def _maximise(x: Tensor, shares: Tensor, floor: Tensor) -> Mixture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def down(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -74,3 +75,31 @@ def hidden_cells(x: Tensor, numbers: Tensor) -> Tensor:
     shaded = torch.stack(sides, dim=1)[torch.arange(len(x), device=x.device), side]
     kind = numbers[:, 10, None, None, None, None]
     return torch.where(kind < 1 / 3, boxes, torch.where(kind < 2 / 3, ~boxes, shaded))
+
+
+def hidden_regions(numbers: Tensor, cells: Tensor) -> Tensor:
+    """Cells to be recovered, with shape (B, R, R, R), bool: halves, octants, boxes, and scattered cells.
+
+    Unlike :func:`hidden_cells` it does not look at the shape.
+
+    Args:
+        numbers: uniform in [0, 1), with shape (B, 8).
+        cells: uniform in [0, 1), with shape (B, R, R, R).
+    """
+    count = len(numbers)
+    kind, which = numbers[:, 0], numbers[:, 1]
+    low, size = numbers[:, 2:5], 0.3 + 0.5 * numbers[:, 5:8]
+    # A half starts at one of the grid's sides and leaves the other two axes whole; an octant starts at sides of all.
+    axis = functional.one_hot((which * 3).long(), 3).bool()
+    near = low < 0.5
+    side = torch.where(near, torch.zeros_like(size), 1 - size)
+    half, octant = (kind < 0.45)[:, None], (kind < 0.6)[:, None]
+    start = torch.where(
+        half, torch.where(axis, side, torch.zeros_like(side)), torch.where(octant, side, low * (1 - size))
+    )
+    length = torch.where(half & ~axis, torch.ones_like(size), size)
+    centres = (torch.arange(cells.shape[-1], device=cells.device) + 0.5) / cells.shape[-1]
+    inside = (centres >= start[..., None]) & (centres < (start + length)[..., None])
+    box = inside[:, 0, :, None, None] & inside[:, 1, None, :, None] & inside[:, 2, None, None, :]
+    scattered = (kind >= 0.85).reshape(count, 1, 1, 1)
+    return torch.where(scattered, cells < 0.7, box)

@@ -19,7 +19,8 @@ from ..data import catalogue, sources
 from ..evaluation import each, run_of
 from ..run import Run
 from ..system import Asset, Classifies, Features, FromClasses, System
-from .common import Cells, Data, R, Score, Use, category, cells, drawn, mean
+from .common import Data, R, Score, Use, category, cells, drawn, mean
+from .shapes import shares
 
 #: What shapes of a class have to reach.
 ENOUGH = 0.70
@@ -60,11 +61,6 @@ class Judge:
         return [self.names[int(i)] for i in ((features - self.middle) @ self.weights + self.bias).argmax(axis=1)]
 
 
-def halved(full: Cells) -> NDArray[np.float64]:
-    """The share of full cells in blocks of 2^3, flat."""
-    return full.reshape(R // 2, 2, R // 2, 2, R // 2, 2).mean((1, 3, 5)).ravel()
-
-
 def classes(system: FromClasses, data: Data, run: Run) -> Use | None:
     """Whether shapes of a class are of that class; None where the data's categories are not the model's classes.
 
@@ -79,7 +75,7 @@ def classes(system: FromClasses, data: Data, run: Run) -> Use | None:
     for name in each(named, run):
         for seed in each(range(data.counts.of_class), run):
             found = drawn(lambda name=name, seed=seed: system.from_class(name, run_of(seed, run)))
-            right.setdefault(name, []).append(bool(found.any()) and judge.told(halved(found)[None])[0] == name)
+            right.setdefault(name, []).append(bool(found.any()) and judge.told(shares(found).ravel()[None])[0] == name)
     chance = {"chance": 1 / len(judge.names)}
     scores = [
         Score(
@@ -182,8 +178,8 @@ def _common(names: Sequence[str], data: Data) -> list[str]:
 
 def _judge(data: Data) -> tuple[Judge, float]:
     """The classifier, and how often it is right on held-out shapes."""
-    features = np.stack([halved(one.reshape((R,) * 3) > 0.5) for one in data.pool_cells])
+    features = np.stack([shares(one.reshape((R,) * 3) > 0.5).ravel() for one in data.pool_cells])
     judge = Judge.of(features, [category(asset) for asset in data.pool])
     unseen: Sequence[Asset] = data.unseen(data.counts.judged)
-    told = judge.told(np.stack([halved(cells(asset)) for asset in unseen]))
+    told = judge.told(np.stack([shares(cells(asset)).ravel() for asset in unseen]))
     return judge, mean(name == category(asset) for name, asset in zip(told, unseen, strict=True))

@@ -14,6 +14,7 @@ from .. import metrics, ranking, tasks
 from ..data import catalogue, sources
 from ..data.grids import Grid
 from ..evaluation import each, run_of
+from ..nn import blocks
 from ..representations import Voxels
 from ..run import Run
 from ..system import Asset, Refines, Scores, System
@@ -113,11 +114,7 @@ def shares(fine: Cells) -> NDArray[np.float64]:
 
 def _fullest(values: NDArray[np.floating], full: NDArray[np.floating]) -> Cells:
     """In each block of 2^3 cells, as many of those with the highest values (R, R, R) as make it as full as it is."""
-    k = len(full)
-    blocks = values.reshape(k, 2, k, 2, k, 2).transpose(0, 2, 4, 1, 3, 5).reshape(k, k, k, 8)
-    places = np.argsort(np.argsort(-blocks, axis=-1, kind="stable"), axis=-1)
-    chosen = places < np.round(8 * full)[..., None]
-    return chosen.reshape(k, k, k, 2, 2, 2).transpose(0, 3, 1, 4, 2, 5).reshape((2 * k,) * 3)
+    return blocks.fullest(torch.as_tensor(values), torch.as_tensor(full)).numpy()
 
 
 def refine(system: Refines, data: Data, run: Run) -> Use:

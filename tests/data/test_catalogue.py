@@ -20,7 +20,8 @@ from gen3d_core.data.catalogue.profiles import Bow, Ellipse, Trapezoid
 from gen3d_core.data.catalogue.revolved import Revolved, turned, vessel
 from gen3d_core.data.catalogue.solids import Arc, Box, Cone, Frame, Rod, Slab, Solid
 
-SEEDS = range(14)
+#: Of each category, and those of quick tests.
+SEEDS, FEW = range(14), range(2)
 #: Categories whose shapes are their own mirror images; handles and steps are on one side.
 SYMMETRIC = ("chair", "table", "cabinet", "lamp", "airplane", "car")
 TILTED = Frame.at(0.05, -0.03, 0.02).turned("x", 0.4).turned("y", -0.7).turned("z", 1.1)
@@ -74,9 +75,16 @@ def single(*solids: Solid) -> Shape:
     return Shape("chair", 0, {}, tuple(Part("seat", solid) for solid in solids))
 
 
-@pytest.fixture(scope="module", params=CATEGORIES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        *[pytest.param((category, FEW), id=f"{category}-few") for category in CATEGORIES],
+        *[pytest.param((category, SEEDS), id=category, marks=pytest.mark.slow) for category in CATEGORIES],
+    ],
+)
 def shapes(request: pytest.FixtureRequest) -> list[Shape]:
-    return [make(request.param, seed) for seed in SEEDS]
+    category, seeds = request.param
+    return [make(category, seed) for seed in seeds]
 
 
 @pytest.mark.parametrize("name", SOLIDS)

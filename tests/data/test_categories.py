@@ -19,8 +19,8 @@ from gen3d_core.data.catalogue.members import Draw
 from gen3d_core.data.catalogue.shape import generator
 from gen3d_core.data.catalogue.words import VOCABULARY, attributes, sentence
 
-SEEDS = range(12)
-DESCRIBED = range(60)
+#: Of each category, and those of quick tests.
+SEEDS, FEW = range(12), range(2)
 #: Checksums of rounded parameters: a change here changes every data set made so far.
 RECORDED: dict[tuple[str, int], int] = {
     ("chair", 0): 0x6A59D6CA,
@@ -66,9 +66,16 @@ def designs(category: str, count: int) -> list[dict[str, object]]:
     return [vars(module.sample(Draw(generator(f"catalogue {category}", seed)))) for seed in range(count)]
 
 
-@pytest.fixture(scope="module", params=CATEGORIES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        *[pytest.param((category, FEW), id=f"{category}-few") for category in CATEGORIES],
+        *[pytest.param((category, SEEDS), id=category, marks=pytest.mark.slow) for category in CATEGORIES],
+    ],
+)
 def shapes(request: pytest.FixtureRequest) -> list[Shape]:
-    return [make(request.param, seed) for seed in SEEDS]
+    category, seeds = request.param
+    return [make(category, seed) for seed in seeds]
 
 
 def test_designs_never_change() -> None:
@@ -154,10 +161,11 @@ def test_documentation_names_every_parameter() -> None:
         assert set(module.LENGTHS) <= set(vars(design)), category
 
 
+@pytest.mark.parametrize("count", [12, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_descriptions_stay_within_the_vocabulary_and_count_the_parts(category: str) -> None:
+def test_descriptions_stay_within_the_vocabulary_and_count_the_parts(category: str, count: int) -> None:
     sentences = set()
-    for seed in DESCRIBED:
+    for seed in range(count):
         shape = make(category, seed)
         said, known = sentence(shape), attributes(shape)
         sentences.add(said)
@@ -167,7 +175,7 @@ def test_descriptions_stay_within_the_vocabulary_and_count_the_parts(category: s
         assert said.split()[0] == ("an" if said.split()[1][0] in "aeio" else "a"), said
         assert known["category"] == category
         check_counts(shape, known)
-    assert len(sentences) > 0.3 * len(DESCRIBED)
+    assert len(sentences) > 0.3 * count
 
 
 def check_counts(shape: Shape, known: dict[str, str | int]) -> None:

@@ -16,17 +16,20 @@ from gen3d_core.data.catalogue.cage import LIMBS, MARKS, cage
 from gen3d_core.data.catalogue.members import Draw, fit
 from gen3d_core.data.catalogue.shape import generator
 
-SEEDS = range(16)
+#: Of all tests, and of quick ones.
+SEEDS, FEW = range(16), range(4)
 
 
 def drawn(seed: int) -> creature.Creature:
     return creature.sample(Draw(generator("catalogue creature", seed)))
 
 
-@pytest.fixture(scope="module")
-def shapes() -> list[Shape]:
+@pytest.fixture(
+    scope="module", params=[pytest.param(FEW, id="few"), pytest.param(SEEDS, id="all", marks=pytest.mark.slow)]
+)
+def shapes(request: pytest.FixtureRequest) -> list[Shape]:
     found = []
-    for seed in SEEDS:
+    for seed in request.param:
         design, parts = fit(drawn(seed), creature.LENGTHS, creature.build)
         found.append(Shape("creature", seed, asdict(design), tuple(parts)))
     return found

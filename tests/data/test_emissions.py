@@ -33,9 +33,16 @@ from gen3d_core.representations.camera import Camera
 SEEDS = (0, 3)
 
 
-@pytest.fixture(scope="module", params=CATEGORIES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        *[pytest.param((category, SEEDS[:1]), id=f"{category}-one") for category in CATEGORIES],
+        *[pytest.param((category, SEEDS), id=category, marks=pytest.mark.slow) for category in CATEGORIES],
+    ],
+)
 def shapes(request: pytest.FixtureRequest) -> list[Shape]:
-    return [make(request.param, seed) for seed in SEEDS]
+    category, seeds = request.param
+    return [make(category, seed) for seed in seeds]
 
 
 def of(*solids: Solid, label: str = "seat") -> Shape:

@@ -7,7 +7,17 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
-from gen3d_core.families.ebm import Annealing, Draw, Energy, Langevin, State, contrastive_loss, denoising_loss, still
+from gen3d_core.families.ebm import (
+    Annealing,
+    Draw,
+    Energy,
+    Langevin,
+    State,
+    contrastive_loss,
+    denoising_loss,
+    falling,
+    still,
+)
 
 PRECISION = torch.tensor([[2.0, 0.8], [0.8, 1.0]])
 CENTRE = torch.tensor([1.0, -0.5])
@@ -218,15 +228,11 @@ def two_points(x: Tensor, deviation: Tensor) -> Tensor:
     return -torch.logsumexp(peaks + torch.tensor([0.3, 0.7]).log(), dim=1)
 
 
-def falling(count: int, first: float, last: float, steps: int) -> list[Tensor]:
-    return [torch.full((count, 1), first * (last / first) ** (i / steps)) for i in range(steps + 1)]
-
-
 def test_the_annealed_walk_ends_with_the_density_of_the_least_noise() -> None:
     count = 6000
     randn, _ = draws(count)
     start = 0.4 + 5 * randn(1)
-    reached = Annealing(two_points).walk(start, falling(count, 5.0, 0.2, 60), randn)
+    reached = Annealing(two_points).walk(start, falling(torch.full((count, 1), 5.0), 0.2, 60), randn)
     assert float((reached.x > 0).float().mean()) == pytest.approx(0.7, abs=0.04)
     assert float((reached.x - reached.x.sign()).std()) == pytest.approx(0.2, abs=0.02)
     # From there the drift leads to the data.
@@ -241,7 +247,9 @@ def test_each_annealed_step_is_exact_for_a_gaussian() -> None:
     def noisy(x: Tensor, deviation: Tensor) -> Tensor:
         return (x - 1).square()[:, 0] / (2 * (0.25 + deviation[:, 0].square()))
 
-    reached = Annealing(noisy).walk(1 + (0.25 + 9) ** 0.5 * randn(1), falling(count, 3.0, 0.5, 60), randn).x
+    reached = (
+        Annealing(noisy).walk(1 + (0.25 + 9) ** 0.5 * randn(1), falling(torch.full((count, 1), 3.0), 0.5, 60), randn).x
+    )
     assert float(reached.mean()) == pytest.approx(1, abs=0.03)
     assert float(reached.var()) == pytest.approx(0.5, abs=0.04)
 
@@ -251,7 +259,7 @@ def test_annealed_walks_leave_what_is_clamped_and_say_their_energies() -> None:
     free = torch.tensor([0.0, 1.0])
     seen: list[Tensor] = []
     dynamics = Annealing(lambda x, s: gaussian(x) / s[:, 0].square(), lambda change: change * free)
-    levels = falling(2, 1.0, 0.5, 3)
+    levels = falling(torch.full((2, 1), 1.0), 0.5, 3)
     end = dynamics.walk(start, levels, draws(2)[0], lambda step, energies: seen.append(energies))
     assert torch.equal(end.x[:, 0], start[:, 0])
     assert not torch.equal(end.x[:, 1], start[:, 1])
@@ -260,3 +268,12 @@ def test_annealed_walks_leave_what_is_clamped_and_say_their_energies() -> None:
     assert torch.allclose(seen[-1], gaussian(end.x) / 0.25)
     with pytest.raises(ValueError, match="leads nowhere"):
         dynamics.walk(start, [], draws(2)[0])
+
+
+def test_noise_falls_by_the_same_share_from_step_to_step() -> None:
+    most = torch.tensor([2.5, 1.0])[:, None]
+    levels = torch.stack(falling(most, 0.3, 8))
+    assert torch.equal(levels[0], most)
+    assert torch.allclose(levels[-1], torch.tensor(0.3))
+    ratios = levels[1:] / levels[:-1]
+    assert torch.allclose(ratios, ratios[:1].expand_as(ratios))

@@ -23,3 +23,15 @@ def test_hidden_cells_are_boxes_all_but_boxes_or_in_the_shade() -> None:
     assert 0 < int(box.sum()) < 24**3
     numbers[0, 10] = 0.5
     assert torch.equal(conv3d.hidden_cells(x, numbers), ~box)
+
+
+def test_hidden_regions_are_of_all_kinds_and_leave_something() -> None:
+    generator = torch.Generator().manual_seed(0)
+    numbers, cells = torch.rand(200, 8, generator=generator), torch.rand(200, 32, 32, 32, generator=generator)
+    hidden = conv3d.hidden_regions(numbers, cells)
+    share = hidden.float().mean((1, 2, 3))
+    assert 0 < float(share.min()) < 0.1
+    assert 0.6 < float(share.max()) < 0.9
+    whole = sum(hidden.any(axis).all(1).all(1) for axis in (1, 2, 3))
+    # Halves reach over two whole axes: seen along the third, nothing of the grid is left.
+    assert 60 < int((whole == 1).sum()) < 130

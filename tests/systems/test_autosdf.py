@@ -18,6 +18,7 @@ from gen3d_core.run import Run
 from gen3d_core.system import Noise
 from gen3d_core.systems.voxels import autosdf
 from gen3d_core.systems.voxels.autosdf import TRIES, AutoSDF
+from tests.systems import building
 
 TINY: dict[str, Any] = {
     "side": 4,
@@ -38,9 +39,7 @@ SHAPES = [catalogue.make(category, seed) for seed in range(6) for category in ("
 
 
 def build(**changes: Any) -> AutoSDF:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
-        return AutoSDF.from_config({**TINY, **changes}).eval().requires_grad_(False)  # type: ignore[return-value]
+    return building.asleep(AutoSDF, {**TINY, **changes}, seed=3)
 
 
 def play(system: AutoSDF, name: str, data: dict[str, torch.Tensor], steps: int) -> list[float]:
@@ -63,18 +62,24 @@ def play(system: AutoSDF, name: str, data: dict[str, torch.Tensor], steps: int) 
     return losses
 
 
-def fit() -> AutoSDF:
+def fit(**steps: int) -> AutoSDF:
     system = build()
     data = training.prepare(system, SHAPES, Run([0]))
-    for name, steps in (("vq", 220), ("transformer", 100), ("text", 60)):
-        play(system, name, data, steps)
+    for name, count in steps.items():
+        play(system, name, data, count)
     return system
+
+
+@pytest.fixture(scope="module")
+def begun() -> AutoSDF:
+    """A tiny one that has seen a few shapes: enough for codes that differ; no test changes it."""
+    return fit(vq=5, transformer=3, text=3)
 
 
 @pytest.fixture(scope="module")
 def fitted() -> AutoSDF:
     """A tiny one that has learnt a few shapes; no test changes it."""
-    return fit()
+    return fit(vq=220, transformer=100, text=60)
 
 
 def test_cutting_into_cubes_and_joining_gives_the_grid_back() -> None:
@@ -118,37 +123,38 @@ def test_cubes_are_observed_where_all_their_cells_are_known() -> None:
         assert bool(observed[x, y, z]) == bool(cube.all())
 
 
-def test_codes_that_are_given_stay_to_the_bit_and_the_others_are_drawn(fitted: AutoSDF) -> None:
+def test_codes_that_are_given_stay_to_the_bit_and_the_others_are_drawn(begun: AutoSDF) -> None:
     chair = catalogue.make("chair", 3)
     known = torch.zeros(32, 32, 32, dtype=torch.bool)
     known[:, :, :16] = True
-    codes, observed = fitted.encode_codes(chair), fitted.observed(known)
+    codes, observed = begun.encode_codes(chair), begun.observed(known)
     assert int(observed.sum()) == 32
-    drawn = fitted.draw(Run(list(range(6))), codes, observed)
+    drawn = begun.draw(Run(list(range(6))), codes, observed)
     assert torch.equal(drawn[:, observed], codes[observed].expand(6, -1))
     assert len({tuple(row) for row in drawn[:, ~observed].tolist()}) > 1
 
 
-def test_a_seed_draws_the_same_codes_beside_others(fitted: AutoSDF) -> None:
-    alone, beside = fitted.draw(Run([7]))[0], fitted.draw(Run([1, 7, 2]))[1]
+def test_a_seed_draws_the_same_codes_beside_others(begun: AutoSDF) -> None:
+    alone, beside = begun.draw(Run([7]))[0], begun.draw(Run([1, 7, 2]))[1]
     assert torch.equal(alone, beside)
 
 
-def test_codes_are_drawn_as_the_networks_whole_passes_would(fitted: AutoSDF) -> None:
+def test_codes_are_drawn_as_the_networks_whole_passes_would(begun: AutoSDF) -> None:
     """Without any memory of keys and values, one whole pass a code."""
     run = Run([11])
     numbers = Run([11]).rand(2, 64)
     order = numbers[:, 0].argsort(1)
     codes = torch.zeros(1, 0, dtype=torch.int64)
-    vectors = fitted.autoencoder.codebook.vectors
+    vectors = begun.autoencoder.codebook.vectors
     for i in range(64):
-        before = torch.cat([torch.full((1, 1), fitted.config.codes), codes], dim=1)
-        logits = fitted.prior(vectors, before, order)[:, -1]
-        drawn = autoregressive.draw(autoregressive.top_k(logits, fitted.config.top), numbers[:, 1, i])
+        before = torch.cat([torch.full((1, 1), begun.config.codes), codes], dim=1)
+        logits = begun.prior(vectors, before, order)[:, -1]
+        drawn = autoregressive.draw(autoregressive.top_k(logits, begun.config.top), numbers[:, 1, i])
         codes = torch.cat([codes, drawn[:, None]], dim=1)
-    assert torch.equal(fitted.draw(run)[0, order[0]], codes[0])
+    assert torch.equal(begun.draw(run)[0, order[0]], codes[0])
 
 
+@pytest.mark.slow
 def test_training_learns_grids_and_codes(fitted: AutoSDF) -> None:
     overlaps = []
     for shape in SHAPES:
@@ -170,17 +176,19 @@ def test_the_codes_learn_in_half_precision_too() -> None:
     assert system.autoencoder.codebook.vectors.dtype == torch.float32
 
 
-def test_scores_do_not_depend_on_who_is_scored_beside(fitted: AutoSDF) -> None:
-    together = fitted.score(SHAPES[:3], Run([0]))
-    alone = torch.cat([fitted.score([shape], Run([0])) for shape in SHAPES[:3]])
+def test_scores_do_not_depend_on_who_is_scored_beside(begun: AutoSDF) -> None:
+    together = begun.score(SHAPES[:3], Run([0]))
+    alone = torch.cat([begun.score([shape], Run([0])) for shape in SHAPES[:3]])
     assert torch.allclose(together, alone, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_was_never_seen_scores_higher_than_what_was(fitted: AutoSDF) -> None:
     cells = np.random.default_rng(0).random((24, 24, 24)) < 0.3
     assert float(fitted.score([Grid(cells)], Run([0]))) > float(fitted.score(SHAPES, Run([0])).max())
 
 
+@pytest.mark.slow
 def test_texts_lead_to_what_they_say(fitted: AutoSDF) -> None:
     """To codes of the shapes that a text is about it adds more than to those of others."""
     tables = [shape for shape in SHAPES if shape.category == "table"]
@@ -196,36 +204,36 @@ def test_texts_lead_to_what_they_say(fitted: AutoSDF) -> None:
     assert not torch.equal(first.values, second.values)
 
 
-def test_of_several_draws_the_one_is_kept_that_fits_best(fitted: AutoSDF) -> None:
-    expert = fitted._told_by_text("a tall chair", Run([0]))
+def test_of_several_draws_the_one_is_kept_that_fits_best(begun: AutoSDF) -> None:
+    expert = begun._told_by_text("a tall chair", Run([0]))
     told, untold = (logits[0].softmax(-1).log() for logits in (expert.told, expert.untold))
 
     def gain(codes: torch.Tensor) -> float:
         return sum(float(told[i, code] - untold[i, code]) for i, code in enumerate(codes.tolist()))
 
     seed = 5
-    draws = fitted.draw(Run([seed * TRIES + i for i in range(TRIES)]), expert=expert)
-    kept = fitted.best(Run([seed, 9]), expert)[0]
+    draws = begun.draw(Run([seed * TRIES + i for i in range(TRIES)]), expert=expert)
+    kept = begun.best(Run([seed, 9]), expert)[0]
     assert torch.equal(kept, max(draws, key=gain))
     assert len({round(gain(codes), 3) for codes in draws}) > 1
 
 
-def test_unknown_words_are_noted_and_nothing_but_them_refused(fitted: AutoSDF) -> None:
+def test_unknown_words_are_noted_and_nothing_but_them_refused(begun: AutoSDF) -> None:
     notes: list[str] = []
-    fitted.from_text("a gothic table", Run([0], on_note=notes.append))
+    begun.from_text("a gothic table", Run([0], on_note=notes.append))
     assert notes == ["Not understood: gothic"]
     with pytest.raises(BadRequest, match="none of the words"):
-        fitted.from_text("xyzzy", Run([0]))
+        begun.from_text("xyzzy", Run([0]))
 
 
-def test_guided_completion_keeps_what_is_given(fitted: AutoSDF) -> None:
+def test_guided_completion_keeps_what_is_given(begun: AutoSDF) -> None:
     table = SHAPES[1]
     known = torch.zeros(24, 24, 24, dtype=torch.bool)
     known[:12] = True
-    (found,) = fitted.complete_guided(table, known, "a low table", None, Run([2]))
+    (found,) = begun.complete_guided(table, known, "a low table", None, Run([2]))
     assert torch.equal(found.occupied[:12], torch.as_tensor(table.voxels(24))[:12])
-    (free,) = fitted.complete_guided(table, known, "", None, Run([2]))
-    (plain,) = fitted.complete(table, known, Run([2]))
+    (free,) = begun.complete_guided(table, known, "", None, Run([2]))
+    (plain,) = begun.complete(table, known, Run([2]))
     assert torch.equal(free.values, plain.values)
 
 
@@ -307,6 +315,7 @@ def test_a_remembered_text_is_chosen_by_how_well_it_fits_what_is_given() -> None
     assert likely[1] > likely[0]
 
 
+@pytest.mark.slow
 def test_sentences_are_remembered(fitted: AutoSDF) -> None:
     data = training.prepare(fitted, SHAPES, Run([0]))
     assert torch.equal(fitted.texts[: len(SHAPES)].long(), data["words"][:, 0])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, MixtureSameFamily, Normal
 from torch.distributions.categorical import Categorical
@@ -19,9 +16,13 @@ from torch.nn import functional
 from gen3d_core import tasks, training
 from gen3d_core.data import catalogue
 from gen3d_core.families import ebm
+from gen3d_core.nn import blocks, occupancy
 from gen3d_core.run import Cancelled, Run
 from gen3d_core.system import Noise, Refines, Samples, Scores
-from gen3d_core.systems.voxels.descriptor import Descriptor, Given, _blocks, _given
+from gen3d_core.systems.voxels.descriptor import Descriptor, Given, _given
+from tests.systems import building
+
+pytestmark = pytest.mark.usefixtures("accelerator_anew")
 
 TINY: dict[str, Any] = {
     "channels": [4, 6, 6],
@@ -33,14 +34,6 @@ TINY: dict[str, Any] = {
     "directions": 4,
 }
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerator() -> Iterator[None]:
-    """Each training as in a process of its own."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 class Cells:
@@ -55,11 +48,7 @@ class Cells:
 
 
 def build(**changes: Any) -> Descriptor:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        system = Descriptor.from_config({**TINY, **changes})
-    assert isinstance(system, Descriptor)
-    return system.eval().requires_grad_(False)
+    return building.asleep(Descriptor, {**TINY, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -134,15 +123,6 @@ def test_cells_far_apart_are_judged_together() -> None:
     x.requires_grad_(True)
     (slope,) = torch.autograd.grad(system._tilt(x, at(x, 0.5), torch.zeros_like(x)).sum(), x)
     assert not torch.equal(slope[0, :2, :2, :2], slope[1, :2, :2, :2])
-
-
-def test_gathered_blocks_are_scattered_again() -> None:
-    from gen3d_core.systems.voxels.descriptor import _gathered, _scattered
-
-    x = randn(2, 3, 4, 4, 4)
-    gathered = _gathered(x)
-    assert torch.equal(gathered[1, 8:16, 0, 1, 1].sort().values, x[1, 1, 0:2, 2:4, 2:4].flatten().sort().values)
-    assert torch.equal(_scattered(gathered), x)
 
 
 def test_the_published_reference_is_a_gaussian_around_the_mean() -> None:
@@ -223,7 +203,7 @@ def test_completed_shapes_keep_what_is_given(chairs: Tensor) -> None:
 def test_odds_in_blocks_know_the_mean_of_blocks_and_no_more(chairs: Tensor) -> None:
     x = chairs[:2].float()
     odds = _given(x, torch.zeros_like(chairs[:2]), torch.ones(2, dtype=torch.bool)).odds
-    shares = _blocks(x)
+    shares = blocks.means(x)
     assert torch.equal(odds, _given(shares, torch.zeros_like(chairs[:2]), torch.ones(2, dtype=torch.bool)).odds)
     assert (odds[shares == 1] == 6).all()
     assert (odds[shares == 0] == -6).all()
@@ -253,19 +233,6 @@ def test_refined_shapes_depend_on_the_coarse_shape_alone(chairs: Tensor) -> None
     assert torch.equal(a.values, b.values)
 
 
-def test_hidden_regions_are_of_all_kinds_and_leave_something() -> None:
-    from gen3d_core.systems.voxels.descriptor import _hidden
-
-    generator = torch.Generator().manual_seed(0)
-    hidden = _hidden(torch.rand(200, 8, generator=generator), torch.rand(200, 32, 32, 32, generator=generator))
-    share = hidden.float().mean((1, 2, 3))
-    assert 0 < float(share.min()) < 0.1
-    assert 0.6 < float(share.max()) < 0.9
-    whole = sum(hidden.any(axis).all(1).all(1) for axis in (1, 2, 3))
-    # Halves reach over two whole axes: seen along the third, nothing of the grid is left.
-    assert 60 < int((whole == 1).sum()) < 130
-
-
 # Learning
 
 
@@ -291,7 +258,7 @@ def test_chains_are_kept_as_bits_and_go_on(chairs: Tensor) -> None:
     assert len(set(slots.tolist())) == 4
     everyone = torch.ones(4, dtype=torch.bool)
     system._keep(chairs[:4], slots, everyone, Noise(0, CPU))
-    assert torch.equal(system._unpacked(slots).bool(), chairs[:4])
+    assert torch.equal(system._kept(slots).bool(), chairs[:4])
     others = [i for i in range(6) if i not in slots.tolist()]
     assert (system.chains[others] == 255).all()
     before = system.chains.clone()
@@ -319,6 +286,7 @@ def test_processes_that_share_a_batch_keep_the_same_chains(chairs: Tensor) -> No
     assert torch.equal(torch.cat(halves), shared._slots(Noise(5, CPU), 4)[0])
 
 
+@pytest.mark.slow
 def test_a_resumed_training_ends_bit_equal(tmp_path: Path, chairs: Tensor) -> None:
     plan = training.Plan(steps={"denoise": 2, "energy": 3}, batch_size=3, device="cpu")
     whole, parts = build(warm=2), build(warm=2)
@@ -334,17 +302,12 @@ def test_a_resumed_training_ends_bit_equal(tmp_path: Path, chairs: Tensor) -> No
         assert torch.equal(a, b), key
 
 
-@pytest.fixture(scope="module")
-def trained(chairs: Tensor, tmp_path_factory: pytest.TempPathFactory) -> Descriptor:
-    AcceleratorState._reset_state(reset_partial_state=True)
-    system = build(steps=8, rate=5e-3, average=0.9, weight=1.0)
-    plan = training.Plan(steps={"energy": 30}, batch_size=4, device="cpu")
-    training.train(system, batch(chairs), tmp_path_factory.mktemp("run"), plan)
-    return system
-
-
-def test_noise_is_more_unusual_than_unseen_chairs(trained: Descriptor, chairs: Tensor) -> None:
+@pytest.mark.slow
+def test_noise_is_more_unusual_than_unseen_chairs(tmp_path: Path, chairs: Tensor) -> None:
+    trained = build(steps=8, rate=5e-3, average=0.9, weight=1.0)
+    training.train(trained, batch(chairs), tmp_path, training.Plan(steps={"energy": 30}, batch_size=4, device="cpu"))
     assert isinstance(trained, Scores)
+    assert (trained.chains < 255).any()
     cells = Bernoulli(torch.full((32, 32, 32), float(chairs.float().mean())))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -357,18 +320,20 @@ def test_noise_is_more_unusual_than_unseen_chairs(trained: Descriptor, chairs: T
     assert float(standard.std(correction=0)) == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.parametrize("deviation", [0.3, 1.0])
-def test_score_matching_leads_back_to_the_data(tmp_path: Path, chairs: Tensor, deviation: float) -> None:
+@pytest.mark.slow
+def test_score_matching_leads_back_to_the_data(tmp_path: Path, chairs: Tensor) -> None:
     """A step down the energy from noisy chairs ends nearer to them than the reference density alone would lead."""
     system = build(warm=1, warm_rate=1e-2)
     training.train(system, batch(chairs), tmp_path, training.Plan(steps={"denoise": 40, "energy": 0}, device="cpu"))
     x = chairs.float()
-    noisy, zeros = x + deviation * randn(*x.shape), torch.zeros_like(x)
-    learned, alone = (
-        ebm.denoising_loss(lambda y, e=e: e(y, at(y, deviation), zeros), noisy, x, deviation**2)
-        for e in (system._energy, system._reference)
-    )
-    assert float(learned.detach()) < 0.97 * float(alone.detach())
+    zeros = torch.zeros_like(x)
+    for deviation in (0.3, 1.0):
+        noisy = x + deviation * randn(*x.shape)
+        learned, alone = (
+            ebm.denoising_loss(lambda y, e=e, s=deviation: e(y, at(y, s), zeros), noisy, x, deviation**2)
+            for e in (system._energy, system._reference)
+        )
+        assert float(learned.detach()) < 0.97 * float(alone.detach()), deviation
 
 
 @pytest.mark.parametrize("make", [build, published])
@@ -415,16 +380,16 @@ def test_walks_say_their_energy_and_can_be_cancelled() -> None:
     assert seen[-1] < 0.7
 
 
-def test_a_trace_has_the_energies_of_the_walk(trained: Descriptor) -> None:
+def test_a_trace_has_the_energies_of_the_walk(chairs: Tensor) -> None:
     """It goes on with a kept chain; where none is kept, a new one begins."""
-    assert (trained.chains < 255).any()
-    trace = trained.trace(Run([1, 2]))
-    assert trace.energies.shape == (trained.config.onward + 1, 2)
+    system = build()
+    system.chains[:2] = occupancy.packed(chairs[:2])
+    trace = system.trace(Run([1, 2]))
+    assert trace.energies.shape == (system.config.onward + 1, 2)
     assert len(trace.shapes) == 2
-    without = copy.deepcopy(trained)
-    without.chains.fill_(255)
-    trace = without.trace(Run([1, 2]))
-    assert trace.energies.shape == (trained.config.walk + 1, 2)
+    system.chains.fill_(255)
+    trace = system.trace(Run([1, 2]))
+    assert trace.energies.shape == (system.config.walk + 1, 2)
 
 
 def test_walks_lose_their_noise_and_end_at_the_mean() -> None:
@@ -434,10 +399,7 @@ def test_walks_lose_their_noise_and_end_at_the_mean() -> None:
     full[:, :16] = 1
     system.mean.copy_(full[0])
     trace = system._walk(full.flip(1), nothing(full), 2.5, 8, Run([1, 2]))
-    levels = system._levels(torch.tensor([2.5, 1.0]), 8)
-    assert len(levels) == len(trace.energies) == 9
-    assert torch.allclose(levels[0].flatten(), torch.tensor([2.5, 1.0]))
-    assert torch.allclose(levels[-1].flatten(), torch.tensor(system.config.sigma))
+    assert len(trace.energies) == 9
     values = torch.stack([shape.values for shape in trace.shapes])
     assert float((values - full).abs().mean()) < 0.01
 

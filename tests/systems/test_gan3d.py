@@ -15,17 +15,14 @@ from gen3d_core.representations import Voxels
 from gen3d_core.run import Run
 from gen3d_core.system import Noise
 from gen3d_core.systems.voxels.gan3d import GAN3D
+from tests.systems import building
 
 TINY: dict[str, Any] = {"generator": [4, 4], "discriminator": [2, 4], "latent": 3}
 CPU = torch.device("cpu")
 
 
 def build(**changes: Any) -> GAN3D:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        system = GAN3D.from_config({**TINY, **changes})
-    assert isinstance(system, GAN3D)
-    return system
+    return building.awake(GAN3D, {**TINY, **changes})
 
 
 def batch() -> dict[str, torch.Tensor]:

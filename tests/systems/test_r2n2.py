@@ -16,6 +16,7 @@ from gen3d_core.nn.pictures import before_paper, disturbed
 from gen3d_core.run import Run
 from gen3d_core.system import Noise
 from gen3d_core.systems.voxels.r2n2 import CUTS, GRID, R2N2, RESOLUTION, Doubling, Memory, principal_components
+from tests.systems import building
 
 TINY: dict[str, Any] = {
     "size": 16,
@@ -31,11 +32,7 @@ CPU = torch.device("cpu")
 
 
 def build(**changes: Any) -> R2N2:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        system = R2N2.from_config({**TINY, **changes})
-    assert isinstance(system, R2N2)
-    return system.eval().requires_grad_(False)
+    return building.asleep(R2N2, {**TINY, **changes})
 
 
 @pytest.fixture(scope="module")

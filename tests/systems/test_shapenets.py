@@ -17,6 +17,7 @@ from gen3d_core.families import rbm
 from gen3d_core.run import Cancelled, Run
 from gen3d_core.system import Noise
 from gen3d_core.systems.voxels.shapenets import ShapeNets
+from tests.systems import building
 
 TINY: dict[str, Any] = {
     "maps": [2, 3, 4],
@@ -32,11 +33,7 @@ ASSETS = [catalogue.make(category, seed) for seed in range(2) for category in ("
 
 
 def build(**changes: Any) -> ShapeNets:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        system = ShapeNets.from_config({**TINY, **changes})
-    assert isinstance(system, ShapeNets)
-    return system.eval().requires_grad_(False)
+    return building.asleep(ShapeNets, {**TINY, **changes})
 
 
 def with_memory_of_classes() -> ShapeNets:

@@ -14,16 +14,13 @@ from gen3d_core.families import vae
 from gen3d_core.run import Run
 from gen3d_core.system import Noise
 from gen3d_core.systems.voxels.vae import FULLER, HIDDEN, RESOLUTION, VoxelVAE
+from tests.systems import building
 
 TINY = {"channels": [2, 4, 4, 4], "hidden": 8, "latent": 3}
 
 
 def build(values: dict[str, Any]) -> VoxelVAE:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        system = VoxelVAE.from_config(values)
-    assert isinstance(system, VoxelVAE)
-    return system.eval().requires_grad_(False)
+    return building.asleep(VoxelVAE, values)
 
 
 @pytest.fixture(scope="module")

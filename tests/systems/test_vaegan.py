@@ -16,6 +16,7 @@ from gen3d_core.nn.norms import statistics_anew
 from gen3d_core.run import Run
 from gen3d_core.system import Noise
 from gen3d_core.systems.voxels.vaegan import CUTS, VAEGAN, Encoder
+from tests.systems import building
 
 TINY: dict[str, Any] = {
     "size": 16,
@@ -32,15 +33,11 @@ CPU = torch.device("cpu")
 
 
 def build(**changes: Any) -> VAEGAN:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        system = VAEGAN.from_config({**TINY, **changes})
-    assert isinstance(system, VAEGAN)
-    return system
+    return building.awake(VAEGAN, {**TINY, **changes})
 
 
 def asleep(**changes: Any) -> VAEGAN:
-    return build(**changes).eval().requires_grad_(False)
+    return building.asleep(VAEGAN, {**TINY, **changes})
 
 
 @pytest.fixture(scope="module")

@@ -185,9 +185,6 @@ class GridGAN(System):
     code_mean: Tensor
     code_std: Tensor
     offset: Tensor
-    mixture_weights: Tensor
-    mixture_means: Tensor
-    mixture_scales: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -203,13 +200,10 @@ class GridGAN(System):
             nn.Flatten(),
             nn.Linear(third * (config.cells // 4) ** 3, 1),
         )
-        k, n = config.components, config.latent
         self.register_buffer("code_mean", torch.zeros(config.channels, 1, 1, 1))
         self.register_buffer("code_std", torch.ones(config.channels, 1, 1, 1))
         self.register_buffer("offset", torch.tensor(0.0))
-        self.register_buffer("mixture_weights", torch.ones(k) / k)
-        self.register_buffer("mixture_means", torch.zeros(k, n))
-        self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
+        mixture.register(self, config.components, config.latent)
 
     # Data
 
@@ -322,9 +316,7 @@ class GridGAN(System):
         floor = 0.5 * torch.cat([log_variance for _, log_variance in posteriors]).exp().mean(0)
         means = torch.cat([mean for mean, _ in posteriors])
         fitted = mixture.fit(means, self.config.components, floor, data.get("asset"))
-        self.mixture_weights.copy_(fitted.weights)
-        self.mixture_means.copy_(fitted.means)
-        self.mixture_scales.copy_(fitted.scales)
+        mixture.keep(self, fitted)
 
     @torch.no_grad()
     def _find_offset(self, data: Batch, run: Run) -> None:
@@ -338,10 +330,6 @@ class GridGAN(System):
             self.offset.fill_(offset)
             if np.mean(held) >= 0.95:
                 break
-
-    @property
-    def _mixture(self) -> mixture.Mixture:
-        return mixture.Mixture(self.mixture_weights, self.mixture_means, self.mixture_scales)
 
     def _play(self, batch: Batch, noise: Noise) -> Iterator[Loss]:
         real = batch["codes"]
@@ -360,7 +348,7 @@ class GridGAN(System):
     def _draw(self, count: int, noise: Noise) -> Tensor:
         """z of the prior, with shape (count, L), without the temperature: the game is played on all of it."""
         chooser = noise.rand(count)
-        return self._mixture.draw(chooser, noise.randn(count, self.config.latent))
+        return mixture.kept(self).draw(chooser, noise.randn(count, self.config.latent))
 
     def _criticise(self, codes: Tensor) -> Tensor:
         return self.critic(codes)[:, 0]
@@ -369,7 +357,7 @@ class GridGAN(System):
 
     def prior(self, run: Run) -> Tensor:
         chooser = run.rand()
-        z = self._mixture.draw(chooser, run.randn(self.config.latent), self.config.temperature)
+        z = mixture.kept(self).draw(chooser, run.randn(self.config.latent), self.config.temperature)
         return torch.cat([z, z.new_zeros(len(z), self._rest)], dim=1)
 
     @property
@@ -463,7 +451,7 @@ class GridGAN(System):
         return distance
 
     def surprise(self, z: Tensor) -> Tensor:
-        return self._mixture.distances(z[:, : self.config.latent]).amin(1) / self.config.latent
+        return mixture.kept(self).distances(z[:, : self.config.latent]).amin(1) / self.config.latent
 
     def restrict(self, z: Tensor) -> Tensor:
         return torch.cat([z[:, : self.config.latent], torch.zeros_like(z[:, self.config.latent :])], dim=1)

@@ -42,7 +42,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...families import ebm
-from ...nn.conv3d import nearest
+from ...nn import blocks, occupancy
+from ...nn.conv3d import hidden_regions, nearest
+from ...nn.hourglass import Hourglass
 from ...representations import Voxels
 from ...run import Run
 from ...system import Asset, Batch, Loss, Noise, Stage, System
@@ -179,7 +181,7 @@ class Descriptor(System):
         super().__init__()
         self.config = config
         self.published = bool(config.kernels)
-        self.network: nn.Module = Stack(config) if self.published else Hourglass(config)
+        self.network: nn.Module = Stack(config) if self.published else Hourglass(config.channels, RESOLUTION, FELT)
         self.register_buffer("mean", torch.zeros((RESOLUTION,) * 3))
         #: Directions of the coarse covariance, each as long as its deviation.
         self.register_buffer("spread", torch.zeros(config.directions, *(COARSE,) * 3))
@@ -249,7 +251,7 @@ class Descriptor(System):
         """Denoising score matching, in cells: from noise of all sizes, with much, something or nothing given."""
         count = len(full)
         kind, size = noise.rand(count, 2).unbind(1)
-        hidden, doubling = _hidden(noise.rand(count, 8), noise.rand(*full.shape)), kind >= 0.75
+        hidden, doubling = hidden_regions(noise.rand(count, 8), noise.rand(*full.shape)), kind >= 0.75
         given = _given(full, hidden | _wide(kind < 0.4), doubling)
         # A little less noise than walks end with, or the last steps were at the edge of what was learnt.
         least, most = 0.8 * self.config.sigma, self.config.far
@@ -268,11 +270,11 @@ class Descriptor(System):
         persistent = (kind < config.shares[0]) & (number < config.chains)
         doubling = kind >= sum(config.shares)
         old = persistent & (again >= config.restart) & (self.chains[slots] < 255).any(1)
-        hidden = _wide(persistent) | _hidden(noise.rand(count, 8), noise.rand(*full.shape))
+        hidden = _wide(persistent) | hidden_regions(noise.rand(count, 8), noise.rand(*full.shape))
         given = _given(full, hidden, doubling)
         fresh = self._fresh(noise.randn(count, config.directions))
-        start = torch.where(_wide(old), self._unpacked(slots), torch.where(hidden, fresh, full))
-        start = torch.where(_wide(doubling), _blocks(full), start)
+        start = torch.where(_wide(old), self._kept(slots), torch.where(hidden, fresh, full))
+        start = torch.where(_wide(doubling), blocks.means(full), start)
         most = torch.where(old, self._again, self._far)
         randn = lambda *shape: noise.randn(count, *shape)  # noqa: E731
         begun = start + _wide(most) * given.free(randn(*full.shape[1:]))
@@ -281,7 +283,7 @@ class Descriptor(System):
             cells = reached
         else:
             x = full + config.sigma * given.free(randn(*full.shape[1:]))
-            state = self._annealing(given).walk(begun, self._levels(most, config.steps), randn)
+            state = self._annealing(given).walk(begun, ebm.falling(_wide(most), config.sigma, config.steps), randn)
             reached, cells = state.x, state.x - state.drift
         self._keep(cells >= 0.5, slots, persistent, noise)
         odds = torch.cat([given.odds] * 2)
@@ -301,7 +303,7 @@ class Descriptor(System):
 
     def _keep(self, full: Tensor, slots: Tensor, persistent: Tensor, noise: Noise) -> None:
         """Remembers the cells (B, R, R, R) of persistent chains, in all processes that share the batch."""
-        rows = torch.cat([persistent[:, None].float(), slots[:, None].float(), _packed(full).float()], dim=1)
+        rows = torch.cat([persistent[:, None].float(), slots[:, None].float(), occupancy.packed(full).float()], dim=1)
         if noise.whole:
             own, rows = rows, rows.new_zeros(noise.whole, rows.shape[1])
             rows[noise.share] = own
@@ -365,11 +367,6 @@ class Descriptor(System):
     def _annealing(self, given: Given) -> ebm.Annealing:
         return ebm.Annealing(lambda x, deviation: self._energy(x, deviation, given.odds), given.free)
 
-    def _levels(self, most: Tensor, steps: int, least: float | None = None) -> list[Tensor]:
-        """Deviations of the noise before each step and after the last, each with shape (B, 1, 1, 1)."""
-        ratio = (least or self.config.sigma) / _wide(most)
-        return [_wide(most) * ratio ** (step / steps) for step in range(steps + 1)]
-
     # Deviations of the noise at the start of a walk: of a new one, and from a kept chain.
 
     @property
@@ -388,10 +385,9 @@ class Descriptor(System):
         smooth = functional.interpolate(coarse, size=RESOLUTION, mode="trilinear")[:, 0]
         return (self.mean + smooth).clamp(0, 1)
 
-    def _unpacked(self, slots: Tensor) -> Tensor:
+    def _kept(self, slots: Tensor) -> Tensor:
         """Occupancy (B, R, R, R), float, of kept chains."""
-        bits = torch.arange(8, device=slots.device)
-        return (self.chains[slots][..., None] >> bits & 1).float().reshape(-1, *(RESOLUTION,) * 3)
+        return occupancy.unpacked(self.chains[slots], RESOLUTION)
 
     def _walk(
         self, start: Tensor, given: Given, most: float, steps: int, run: Run, least: float | None = None
@@ -421,7 +417,7 @@ class Descriptor(System):
             state = walk.walk(noisy, run.track(range(steps)), run.randn, run.rand, watch)
             values, energies = state.x, [*energies, state.energy]
         else:
-            levels = self._levels(start.new_full((len(start),), most), steps, least)
+            levels = ebm.falling(start.new_full((len(start), 1, 1, 1), most), least or self.config.sigma, steps)
             state = self._annealing(given).walk(noisy, run.track(levels), run.randn, watch)
             values = state.x - state.drift
         return Trace(values, torch.stack(energies))
@@ -445,7 +441,7 @@ class Descriptor(System):
         if not len(kept):
             return self._walk(fresh, nothing, self._far, config.walk, run)
         chosen = kept[(chooser * len(kept)).long().clamp_max(len(kept) - 1)]
-        return self._walk(self._unpacked(chosen), nothing, self._again, config.onward, run)
+        return self._walk(self._kept(chosen), nothing, self._again, config.onward, run)
 
     def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Voxels]:
         """Walks with the given cells clamped."""
@@ -460,10 +456,10 @@ class Descriptor(System):
         for i, asset in enumerate(assets):
             with run.span(i / len(assets), (i + 1) / len(assets)):
                 one = run.seeded(run.seeds[i % len(run.seeds)])
-                coarse = _blocks(self._voxels([asset]))
+                coarse = blocks.means(self._voxels([asset]))
                 given = _given(coarse, torch.zeros_like(coarse, dtype=torch.bool), coarse.new_ones(1, dtype=torch.bool))
                 walked = self._walk(coarse, given, self._far, self.config.walk, one, self.config.doubt)
-                found.append(Voxels(_as_full(walked.values[0], coarse[0])))
+                found.append(Voxels(blocks.as_full(walked.values[0], coarse[0, ::2, ::2, ::2])))
         return found
 
     def score(self, assets: Sequence[Asset], run: Run) -> Tensor:
@@ -473,72 +469,7 @@ class Descriptor(System):
 
     def _voxels(self, assets: Sequence[Asset]) -> Tensor:
         """With shape (B, R, R, R), float."""
-        return torch.stack([torch.as_tensor(a.voxels(RESOLUTION)) for a in assets]).to(self.device).float()
-
-
-class Hourglass(nn.Module):
-    """The context of cells, and the energy of what they are in it.
-
-        f(l) = sum log((1 + exp(l + o + c)) / ((1 + exp(o + c)) (1 + exp(l + o)))) + g
-
-    Were cells independent, but for a context that tells their log-odds o + c, then f with the likelihood of that
-    context as g would be exact. c and g are read off what is seen of l itself: down to a grid of 4 cells a side, and
-    back to 16. What leads from one grid to the next is linear in blocks of 2^3 cells, and each grid has a learned bias
-    for every place: assets stand upright and in the middle.
-    """
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        fine, middle, coarse = config.channels
-        side = RESOLUTION // 2
-        self.near = nn.Conv3d(len(FELT) * 8, fine, 3, padding=1)
-        self.places = nn.ParameterList(
-            torch.zeros(width, *(side >> level,) * 3) for level, width in enumerate(config.channels)
-        )
-        self.to_middle, self.middle = nn.Conv3d(8 * fine, middle, 1), Residual(middle)
-        self.to_coarse, self.coarse = nn.Conv3d(8 * middle, coarse, 1), Residual(coarse)
-        self.from_coarse, self.again = nn.Conv3d(coarse, 8 * middle, 1), Residual(middle)
-        self.from_middle, self.last = nn.Conv3d(middle, 8 * fine, 1), nn.Conv3d(fine, fine, 3, padding=1)
-        self.context = nn.Conv3d(fine, 8, 1)
-        self.judges = nn.ModuleList(nn.Conv3d(width, 1, 1) for width in (fine, coarse, fine))
-        # Untrained, there is nothing to tell: q alone.
-        for end in (self.context, *self.judges):
-            for p in end.parameters():
-                nn.init.zeros_(p)
-
-    def forward(self, odds: Tensor, usual: Tensor) -> Tensor:
-        """f, with shape (B,), of log-odds l of cells (B, R, R, R), and o (R, R, R)."""
-        # From what much noise leaves of a cell to what is known.
-        felt = torch.stack([(odds / size).tanh() for size in FELT], dim=1)
-        near = functional.silu(self.near(_gathered(felt)) + self.places[0])
-        middle = self.middle(self.to_middle(_gathered(near)) + self.places[1])
-        coarse = functional.silu(self.coarse(self.to_coarse(_gathered(functional.silu(middle))) + self.places[2]))
-        back = functional.silu(self.again(middle + _scattered(self.from_coarse(coarse))))
-        last = functional.silu(self.last(functional.silu(near + _scattered(self.from_middle(back)))))
-        # Sums over so many cells are not for half precision. Nor is what leads to them: the second derivative of so few
-        # channels ends the process there, by a division in PyTorch 2.13's kernels for processors with AMX.
-        with torch.autocast(odds.device.type, enabled=False):
-            expected = usual + _scattered(self.context(last.float()))[:, 0]
-        parts = [
-            functional.softplus(odds + expected) - functional.softplus(expected) - functional.softplus(odds + usual)
-        ]
-        parts += [judge(x).float() for judge, x in zip(self.judges, (near, coarse, last), strict=True)]
-        return torch.stack([part.flatten(1).sum(1) for part in parts]).sum(0)
-
-
-class Residual(nn.Module):
-    """Two convolutions, and what goes into them."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv3d(width, width, 3, padding=1)
-        self.second = nn.Conv3d(width, width, 3, padding=1)
-        with torch.no_grad():
-            self.second.weight.mul_(0.3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Of (B, width, R, R, R), of the same size."""
-        return x + self.second(functional.silu(self.first(functional.silu(x))))
+        return occupancy.of_shapes(assets, RESOLUTION, self.device)
 
 
 class Stack(nn.Module):
@@ -567,55 +498,9 @@ class Stack(nn.Module):
         return self.layers(x[:, None])[:, 0]
 
 
-def _gathered(x: Tensor) -> Tensor:
-    """Cells of blocks of 2^3 as channels: (B, C, R, R, R) to (B, 8 C, R / 2, R / 2, R / 2)."""
-    count, width, half = x.shape[0], x.shape[1], x.shape[2] // 2
-    return x.reshape(count, width, half, 2, half, 2, half, 2).permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
-
-
-def _scattered(x: Tensor) -> Tensor:
-    """The way back: (B, 8 C, R, R, R) to (B, C, 2 R, 2 R, 2 R)."""
-    count, width, side = x.shape[0], x.shape[1] // 8, x.shape[2]
-    parts = x.reshape(count, width, 2, 2, 2, side, side, side).permute(0, 1, 5, 2, 6, 3, 7, 4)
-    return parts.reshape(count, width, *(2 * side,) * 3)
-
-
 def _wide(values: Tensor) -> Tensor:
     """(B,) to (B, 1, 1, 1)."""
     return values[:, None, None, None]
-
-
-def _packed(full: Tensor) -> Tensor:
-    """Bits of (B, R, R, R), bool, with shape (B, R^3 / 8), uint8."""
-    bits = full.reshape(len(full), -1, 8).to(torch.uint8)
-    return (bits << torch.arange(8, device=full.device, dtype=torch.uint8)).sum(2).to(torch.uint8)
-
-
-def _blocks(x: Tensor) -> Tensor:
-    """Each cell's mean over its block of 2^3 cells."""
-    half = RESOLUTION // 2
-    blocks = x.reshape(-1, half, 2, half, 2, half, 2)
-    return blocks.mean((2, 4, 6), keepdim=True).expand_as(blocks).reshape(x.shape)
-
-
-def _fine(change: Tensor) -> Tensor:
-    """The part of a change that leaves the mean of every block as it is."""
-    return change - _blocks(change)
-
-
-def _as_full(values: Tensor, coarse: Tensor) -> Tensor:
-    """Shifts values (R, R, R), block by block, until as many cells reach 0.5 as the block's mean says."""
-    half = RESOLUTION // 2
-    order = (half, 2, half, 2, half, 2)
-    blocks = values.reshape(order).permute(0, 2, 4, 1, 3, 5).reshape(-1, 8)
-    count = (8 * coarse[::2, ::2, ::2]).round().long().reshape(-1)
-    ranked = torch.cat([blocks.amax(1, keepdim=True) + 1, blocks.sort(1, descending=True).values], dim=1)
-    ranked = torch.cat([ranked, blocks.amin(1, keepdim=True) - 1], dim=1)
-    edge = (ranked.gather(1, count[:, None]) + ranked.gather(1, count[:, None] + 1)) / 2
-    # Exactly as many, should values be equal.
-    full = torch.sort(blocks, dim=1, descending=True, stable=True).indices.argsort(1) < count[:, None]
-    shifted = torch.where(full, (blocks - edge + 0.5).clamp(0.5, 1), (blocks - edge + 0.5).clamp(0, 0.49))
-    return shifted.reshape(half, half, half, 2, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(values.shape)
 
 
 def _given(full: Tensor, hidden: Tensor, doubling: Tensor | None = None) -> Given:
@@ -626,7 +511,7 @@ def _given(full: Tensor, hidden: Tensor, doubling: Tensor | None = None) -> Give
 
     def project(change: Tensor) -> Tensor:
         moved = change * hidden
-        return moved if doubling is None else torch.where(_wide(doubling), _fine(change), moved)
+        return moved if doubling is None else torch.where(_wide(doubling), blocks.within(change), moved)
 
     return Given(odds, project)
 
@@ -634,33 +519,7 @@ def _given(full: Tensor, hidden: Tensor, doubling: Tensor | None = None) -> Give
 def _odds_in_blocks(full: Tensor) -> Tensor:
     """Log-odds of cells (B, R, R, R) of which only the mean of blocks of 2^3 is seen: interpolated, and then shifted to
     that mean; where a block is full or empty there is no doubt."""
-    shares = _blocks(full)
+    shares = blocks.means(full)
     smooth = functional.interpolate(shares[:, None, ::2, ::2, ::2], size=RESOLUTION, mode="trilinear")[:, 0]
-    partly = (shares + _fine(smooth)).clamp(CHANCE, 1 - CHANCE).logit()
+    partly = (shares + blocks.within(smooth)).clamp(CHANCE, 1 - CHANCE).logit()
     return torch.where(shares < 0.01, -SURE, torch.where(shares > 0.99, SURE, partly))
-
-
-def _hidden(numbers: Tensor, cells: Tensor) -> Tensor:
-    """Cells to be recovered, with shape (B, R, R, R), bool: halves, octants, boxes, and scattered cells.
-
-    Args:
-        numbers: uniform in [0, 1), with shape (B, 8).
-        cells: uniform in [0, 1), with shape (B, R, R, R).
-    """
-    count = len(numbers)
-    kind, which = numbers[:, 0], numbers[:, 1]
-    low, size = numbers[:, 2:5], 0.3 + 0.5 * numbers[:, 5:8]
-    # A half starts at one of the grid's sides and leaves the other two axes whole; an octant starts at sides of all.
-    axis = functional.one_hot((which * 3).long(), 3).bool()
-    near = low < 0.5
-    side = torch.where(near, torch.zeros_like(size), 1 - size)
-    half, octant = (kind < 0.45)[:, None], (kind < 0.6)[:, None]
-    start = torch.where(
-        half, torch.where(axis, side, torch.zeros_like(side)), torch.where(octant, side, low * (1 - size))
-    )
-    length = torch.where(half & ~axis, torch.ones_like(size), size)
-    centres = (torch.arange(RESOLUTION, device=cells.device) + 0.5) / RESOLUTION
-    inside = (centres >= start[..., None]) & (centres < (start + length)[..., None])
-    box = inside[:, 0, :, None, None] & inside[:, 1, None, :, None] & inside[:, 2, None, None, :]
-    scattered = (kind >= 0.85).reshape(count, 1, 1, 1)
-    return torch.where(scattered, cells < 0.7, box)

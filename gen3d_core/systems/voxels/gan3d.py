@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ...families import gan
+from ...nn import occupancy
 from ...nn.conv3d import nearest
 from ...nn.norms import statistics_anew
 from ...nn.voxelnets import Discriminator, Generator
@@ -142,8 +143,7 @@ class GAN3D(System):
             return
         wanted = float(torch.stack([part.float().mean() for part in data["voxels"][:1024]]).mean())
         p = torch.cat([self._logits(part).sigmoid().flatten() for part in z.split(32)])
-        rank = min(round(len(p) * (1 - wanted)), len(p) - 1)
-        self.threshold.fill_(min(max(float(p.sort().values[rank]), CUTS[0]), CUTS[1]))
+        self.threshold.fill_(min(max(occupancy.cut_at(p, wanted), CUTS[0]), CUTS[1]))
 
     # Abilities
 
@@ -171,8 +171,7 @@ class GAN3D(System):
 
     def _voxels(self, assets: Sequence[Asset]) -> Tensor:
         """With shape (B, 1, R, R, R), float."""
-        grids = [torch.as_tensor(asset.voxels(self.resolution)) for asset in assets]
-        return torch.stack(grids).to(self.device).float()[:, None]
+        return occupancy.of_shapes(assets, self.resolution, self.device)[:, None]
 
     def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
         mask = nearest(known.to(self.device), self.resolution)

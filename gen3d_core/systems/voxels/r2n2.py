@@ -28,6 +28,7 @@ from torch.nn import functional
 
 from ...data import pictures
 from ...families import mixture
+from ...nn import occupancy
 from ...nn.conv3d import nearest
 from ...nn.pictures import before_paper, disturbed
 from ...representations import Voxels
@@ -123,15 +124,12 @@ class R2N2(System):
     basis: Tensor
     spread: Tensor
     doubt: Tensor
-    mixture_weights: Tensor
-    mixture_means: Tensor
-    mixture_scales: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.network = Network(config)
-        k, n, cells = config.components, config.latent, config.hidden * GRID**3
+        n, cells = config.latent, config.hidden * GRID**3
         self.register_buffer("threshold", torch.tensor(0.5))
         # Latents are coordinates along the rows of the basis, in units of their deviation over the training shapes.
         self.register_buffer("centre", torch.zeros(cells))
@@ -139,9 +137,7 @@ class R2N2(System):
         self.register_buffer("spread", torch.ones(n))
         # Deviation of a shape's latents between single pictures of it.
         self.register_buffer("doubt", torch.full((n,), 0.5))
-        self.register_buffer("mixture_weights", torch.ones(k) / k)
-        self.register_buffer("mixture_means", torch.zeros(k, n))
-        self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
+        mixture.register(self, config.components, config.latent)
 
     # Data
 
@@ -201,7 +197,7 @@ class R2N2(System):
             codes.append(torch.stack([grid.flatten(1) for grid in grids], dim=1).cpu())
             full = voxels[part][:, 0].to(self.device)
             p = self.network.decode(grids[0]).sigmoid()
-            overlap += torch.stack([_overlap(p >= cut, full).sum() for cut in CUTS.tolist()]).cpu()
+            overlap += occupancy.overlaps(p, full, CUTS)
         self.threshold.fill_(float(CUTS[overlap.argmax()]))
         # Twice each shape, seen from other sides: nearer than that, latents need not be told apart.
         found = torch.cat(codes)
@@ -213,9 +209,7 @@ class R2N2(System):
         within = ((z[0::2] - z[1::2]) ** 2).mean(0) / 2
         self.doubt.copy_((within * half).sqrt())
         fitted = mixture.fit(z, self.config.components, 0.5 * within + 1e-4, _owners(data, rows))
-        self.mixture_weights.copy_(fitted.weights)
-        self.mixture_means.copy_(fitted.means)
-        self.mixture_scales.copy_(fitted.scales)
+        mixture.keep(self, fitted)
 
     # Latents
 
@@ -227,15 +221,11 @@ class R2N2(System):
         """The hidden grids (B, C, 4, 4, 4) of latents (B, L)."""
         return (self.centre + (z * self.spread) @ self.basis).reshape(len(z), self.config.hidden, GRID, GRID, GRID)
 
-    @property
-    def _mixture(self) -> mixture.Mixture:
-        return mixture.Mixture(self.mixture_weights, self.mixture_means, self.mixture_scales)
-
     # Abilities
 
     def prior(self, run: Run) -> Tensor:
         chooser = run.rand()
-        return self._mixture.draw(chooser, run.randn(self.config.latent), self.config.temperature)
+        return mixture.kept(self).draw(chooser, run.randn(self.config.latent), self.config.temperature)
 
     def decode(self, z: Tensor, run: Run) -> list[Voxels]:
         with torch.no_grad():
@@ -273,7 +263,7 @@ class R2N2(System):
 
     def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
         mask = nearest(known.to(self.device), RESOLUTION)
-        wanted = torch.as_tensor(target.voxels(RESOLUTION)).to(self.device)[mask].float()
+        wanted = occupancy.of_shapes([target], RESOLUTION, self.device)[0][mask]
         weight = torch.tensor(self.config.weight, device=self.device)
 
         def distance(z: Tensor) -> Tensor:
@@ -286,7 +276,7 @@ class R2N2(System):
         return distance
 
     def surprise(self, z: Tensor) -> Tensor:
-        return self._mixture.distances(z).amin(1) / self.config.latent
+        return mixture.kept(self).distances(z).amin(1) / self.config.latent
 
     def restrict(self, z: Tensor) -> Tensor:
         return z
@@ -319,11 +309,6 @@ def principal_components(rows: Tensor, count: int) -> tuple[Tensor, Tensor, Tens
 def _owners(data: Batch, rows: Tensor) -> Tensor:
     """Of which asset each of the two latents of each of some examples is."""
     return (data["asset"].cpu()[rows] if "asset" in data else rows).repeat_interleave(2)
-
-
-def _overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of grids (B, R, R, R), bool, with shape (B,)."""
-    return (a & b).flatten(1).sum(1) / (a | b).flatten(1).sum(1).clamp_min(1)
 
 
 class Network(nn.Module):

@@ -29,6 +29,7 @@ from torch.nn import functional
 
 from ...errors import BadRequest
 from ...families import rbm
+from ...nn import occupancy
 from ...nn.conv3d import hidden_cells, nearest
 from ...representations import Voxels
 from ...run import Run
@@ -312,8 +313,7 @@ class ShapeNets(System):
         parts = [x.float().to(self.device) for x in _parts(few)]
         p = torch.cat([self._down(self._up(x)).sigmoid().flatten() for x in parts])
         wanted = float(torch.cat(parts).mean())
-        rank = min(round(len(p) * (1 - wanted)), len(p) - 1)
-        self.threshold.fill_(min(max(float(p.sort().values[rank]), 0.2), 0.8))
+        self.threshold.fill_(min(max(occupancy.cut_at(p, wanted), 0.2), 0.8))
         oddities = torch.cat([self._oddities(x) for x in parts])
         self.oddity_mean.copy_(oddities.mean(0))
         self.oddity_std.copy_(oddities.std(0, correction=0).clamp_min(0.05))

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from ...families import inversion, mixture, vae
+from ...nn import occupancy
 from ...nn.conv3d import hidden_cells, nearest
 from ...representations import Voxels
 from ...run import Run
@@ -101,9 +102,6 @@ class VoxelVAE(System):
     }
 
     threshold: Tensor
-    mixture_weights: Tensor
-    mixture_means: Tensor
-    mixture_scales: Tensor
     oddity_mean: Tensor
     oddity_std: Tensor
 
@@ -111,10 +109,7 @@ class VoxelVAE(System):
         super().__init__()
         self.config = config
         self.network = Network(config)
-        k, n = max(config.components, 1), config.latent
-        self.register_buffer("mixture_weights", torch.ones(k) / k)
-        self.register_buffer("mixture_means", torch.zeros(k, n))
-        self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
+        mixture.register(self, max(config.components, 1), config.latent)
         # Weighing full cells more shifts the probabilities: where to cut is measured at the end of the training.
         self.register_buffer("threshold", torch.tensor(0.5))
         self.register_buffer("oddity_mean", torch.zeros(ODDITIES))
@@ -171,15 +166,11 @@ class VoxelVAE(System):
             # Half the mean posterior variance: codes nearer than that to one another decode alike.
             floor = 0.5 * torch.cat([log_variance for _, log_variance in posteriors]).exp().mean(0)
             fitted = mixture.fit(codes, self.config.components, floor, data.get("asset"))
-            self.mixture_weights.copy_(fitted.weights)
-            self.mixture_means.copy_(fitted.means)
-            self.mixture_scales.copy_(fitted.scales)
+            mixture.keep(self, fitted)
         wanted = float(torch.cat([x.float().flatten(1).mean(1) for x in grids]).mean())
         z = self.prior(Run(range(256), self.device))
         probabilities = torch.cat([self.network.decode(part).sigmoid().flatten() for part in z.split(32)])
-        rank = round(len(probabilities) * (1 - FULLER * wanted))
-        cut = float(probabilities.sort().values[min(rank, len(probabilities) - 1)])
-        self.threshold.fill_(min(max(cut, 0.3), 0.95))
+        self.threshold.fill_(min(max(occupancy.cut_at(probabilities, FULLER * wanted), 0.3), 0.95))
         oddities = torch.cat([self._oddities(x.float().to(self.device)) for x in grids])
         self.oddity_mean.copy_(oddities.mean(0))
         self.oddity_std.copy_(oddities.std(0, correction=0).clamp_min(0.05))
@@ -188,11 +179,7 @@ class VoxelVAE(System):
 
     def prior(self, run: Run) -> Tensor:
         chooser = run.rand()
-        return self._mixture.draw(chooser, run.randn(self.config.latent), self.config.temperature)
-
-    @property
-    def _mixture(self) -> mixture.Mixture:
-        return mixture.Mixture(self.mixture_weights, self.mixture_means, self.mixture_scales)
+        return mixture.kept(self).draw(chooser, run.randn(self.config.latent), self.config.temperature)
 
     def decode(self, z: Tensor, run: Run) -> list[Voxels]:
         with torch.no_grad():
@@ -207,7 +194,7 @@ class VoxelVAE(System):
 
     def _voxels(self, assets: Sequence[Asset]) -> Tensor:
         """With shape (B, 1, R, R, R), float."""
-        return torch.stack([torch.as_tensor(a.voxels(RESOLUTION)) for a in assets]).to(self.device).float()[:, None]
+        return occupancy.of_shapes(assets, RESOLUTION, self.device)[:, None]
 
     def complete(self, partial: Asset, known: Tensor, run: Run) -> list[Voxels]:
         """Latent search from what the encoder makes of the given part, then clamped re-encoding where it fits better.
@@ -290,7 +277,7 @@ class VoxelVAE(System):
         return distance
 
     def surprise(self, z: Tensor) -> Tensor:
-        return self._mixture.distances(z).amin(1) / self.config.latent
+        return mixture.kept(self).distances(z).amin(1) / self.config.latent
 
     def restrict(self, z: Tensor) -> Tensor:
         return z

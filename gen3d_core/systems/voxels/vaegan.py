@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from ...data import pictures
 from ...families import gan, mixture, vae
+from ...nn import occupancy
 from ...nn.conv3d import nearest
 from ...nn.norms import statistics_anew
 from ...nn.pictures import before_paper, disturbed
@@ -119,9 +120,6 @@ class VAEGAN(System):
     }
 
     threshold: Tensor
-    mixture_weights: Tensor
-    mixture_means: Tensor
-    mixture_scales: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -130,11 +128,8 @@ class VAEGAN(System):
         self.encoder = Encoder(config)
         self.generator = Generator(config.latent, config.generator)
         self.discriminator = Discriminator(config.discriminator)
-        k, n = max(config.components, 1), config.latent
         self.register_buffer("threshold", torch.tensor(0.5))
-        self.register_buffer("mixture_weights", torch.ones(k) / k)
-        self.register_buffer("mixture_means", torch.zeros(k, n))
-        self.register_buffer("mixture_scales", torch.eye(n).expand(k, n, n).clone())
+        mixture.register(self, max(config.components, 1), config.latent)
 
     # Data
 
@@ -231,15 +226,13 @@ class VAEGAN(System):
                 means.append(mean.cpu())
                 variances.append(log_variance.exp().cpu())
                 p, full = self.generator(mean).sigmoid()[:, 0], voxels[part].to(self.device)
-                overlap += torch.stack([_overlap(p >= cut, full).sum() for cut in CUTS.tolist()]).cpu()
+                overlap += occupancy.overlaps(p, full, CUTS)
         self.threshold.fill_(float(CUTS[overlap.argmax()]))
         if self.config.components:
             owners = data["asset"].cpu()[chosen] if "asset" in data else chosen
             floor = 0.5 * torch.cat(variances).mean(0)
             fitted = mixture.fit(torch.cat(means), self.config.components, floor, owners.repeat(count))
-            self.mixture_weights.copy_(fitted.weights)
-            self.mixture_means.copy_(fitted.means)
-            self.mixture_scales.copy_(fitted.scales)
+            mixture.keep(self, fitted)
 
     def _of_bytes(self, views: Tensor) -> Tensor:
         """What the encoder sees of pictures (B, 4, S, S), uint8."""
@@ -247,13 +240,9 @@ class VAEGAN(System):
 
     # Abilities
 
-    @property
-    def _mixture(self) -> mixture.Mixture:
-        return mixture.Mixture(self.mixture_weights, self.mixture_means, self.mixture_scales)
-
     def prior(self, run: Run) -> Tensor:
         chooser = run.rand()
-        return self._mixture.draw(chooser, run.randn(self.config.latent), self.config.temperature)
+        return mixture.kept(self).draw(chooser, run.randn(self.config.latent), self.config.temperature)
 
     def decode(self, z: Tensor, run: Run) -> list[Voxels]:
         with torch.no_grad():
@@ -299,8 +288,7 @@ class VAEGAN(System):
 
     def _voxels(self, assets: Sequence[Asset]) -> Tensor:
         """With shape (B, 1, R, R, R), float."""
-        grids = [torch.as_tensor(asset.voxels(self.resolution)) for asset in assets]
-        return torch.stack(grids).to(self.device).float()[:, None]
+        return occupancy.of_shapes(assets, self.resolution, self.device)[:, None]
 
     def misfit(self, target: Asset, known: Tensor) -> Callable[[Tensor], Tensor]:
         mask = nearest(known.to(self.device), self.resolution)
@@ -313,15 +301,10 @@ class VAEGAN(System):
         return distance
 
     def surprise(self, z: Tensor) -> Tensor:
-        return self._mixture.distances(z).amin(1) / self.config.latent
+        return mixture.kept(self).distances(z).amin(1) / self.config.latent
 
     def restrict(self, z: Tensor) -> Tensor:
         return z
-
-
-def _overlap(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of grids (B, R, R, R), bool, with shape (B,)."""
-    return (a & b).flatten(1).sum(1) / (a | b).flatten(1).sum(1).clamp_min(1)
 
 
 class Encoder(nn.Module):
