@@ -10,7 +10,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 from bpy.types import Context, Event, Operator
 
 from . import asset_verbs, assets, source, verbs
-from .operators import Verb, active, has_models, mesh_active, object_mode
+from .pressing import Verb, active, has_models, mesh_active, object_mode
 from .properties import MAX_SEED, METHODS
 from .source import FromSource
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..gen3d_core.errors import BadRequest, Gen3DError
 from . import assets, images, objects, seen_verbs, verbs, views
 from .memory import recall
-from .operators import Verb, active, failed, has_models, mesh_active, object_mode
+from .pressing import Verb, active, failed, has_models, mesh_active, object_mode
 from .properties import MAX_SEED, VIEWS
 from .views import Camera
 

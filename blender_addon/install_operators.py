@@ -13,7 +13,7 @@ from ..gen3d_core.errors import BadRequest, Gen3DError
 from . import installs, preferences
 from .installer import environment, packages
 from .installer.driver import AUTOMATIC, CPU, CUDA
-from .operators import failed
+from .pressing import failed
 from .text import draw_text
 
 DIALOG_PIXELS = 480

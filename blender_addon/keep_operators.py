@@ -10,7 +10,7 @@ from bpy.types import Context, Operator, UILayout
 
 from ..gen3d_core.errors import Gen3DError
 from . import keeping
-from .operators import failed, object_mode
+from .pressing import failed, object_mode
 
 
 class GEN3D_OT_keep(Operator):  # noqa: N801 - Blender's rule for names

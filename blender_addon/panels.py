@@ -9,9 +9,10 @@ import bpy
 from bpy.types import Context, Panel, UILayout
 
 from ..gen3d_core.cards import Card
-from . import drawing, findings, jobs, models, objects, verbs
+from . import findings, jobs, models, objects, verbs
 from .keep_operators import draw_keep
 from .memory import BLEND
+from .outline_operators import draw_outline_buttons
 from .status import status
 from .text import draw_text, letters
 from .wanted import follows
@@ -211,7 +212,7 @@ class GEN3D_PT_complete(Tab, Panel):  # noqa: N801
             draw_small(layout, "gen3d.complete", "FILE_REFRESH", "Regenerate This Region")
         else:
             draw_small(layout, "gen3d.complete", "MOD_BOOLEAN")
-        drawing.draw_buttons(layout)
+        draw_outline_buttons(layout)
         layout.separator()
         layout.row().prop(settings, "look", expand=True)
         draw_small(layout, "gen3d.complete_view", "VIEW_CAMERA")

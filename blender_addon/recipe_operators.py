@@ -12,7 +12,7 @@ from bpy.types import Context, Object, Operator
 from ..gen3d_core.errors import Gen3DError
 from . import models, objects, recipe, steps, verbs
 from .memory import Memory, recall
-from .operators import Alone, active, failed, object_mode
+from .pressing import Alone, active, failed, object_mode
 from .steps import Step
 
 

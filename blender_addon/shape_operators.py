@@ -10,7 +10,7 @@ from bpy.types import Context, Event, Object, Operator
 
 from ..gen3d_core.errors import Gen3DError
 from . import baking, objects, slider_verbs, verbs
-from .operators import Alone, active, failed, object_mode
+from .pressing import Alone, active, failed, object_mode
 from .properties import BAKES
 from .wanted import follows
 

@@ -12,7 +12,7 @@ from bpy.types import Context, Event, Operator
 
 from ..gen3d_core.errors import Gen3DError
 from . import models, source, trainings
-from .operators import failed, object_mode
+from .pressing import failed, object_mode
 from .source import FromSource
 from .status import redraw, status
 from .training import Order, Training

@@ -25,6 +25,7 @@ def asset(folder: Path, category: str, seed: int, name: str = "") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = "A low, round table!"
     assert main(["text", "furniture-autosdf", words, "--seeds", "1", "2", "--out", str(tmp_path), *SMALL]) == 0

@@ -49,6 +49,7 @@ def solid(i: int) -> Solid:
     return Solid(catalogue.make("chair", i).mesh())
 
 
+@pytest.mark.slow
 def test_varied_assets_come_in_rounds_and_know_their_asset() -> None:
     system = find_system("voxels.vae").from_config(SMALL["voxels.vae"][0])
     assets = [solid(0), solid(1)]

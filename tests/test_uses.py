@@ -215,6 +215,7 @@ class Blind(Seer):
         return [voxels(np.indices((R,) * 3).sum(0) < 20)]
 
 
+@pytest.mark.slow
 def test_who_sees_beats_memory_and_who_does_not_does_not() -> None:
     seen = uses.images(Seer(), data(), Run([0]))
     blind = uses.images(Blind(), data(), Run([0]))
@@ -418,6 +419,7 @@ class Trained(Toy):
         return torch.stack([(torch.arange(9) - n).abs().clamp(max=1) for n in number])
 
 
+@pytest.mark.slow
 def test_features_are_held_against_those_of_no_training_and_against_cells() -> None:
     (trained,), (not_trained,) = (uses.labels(Trained(t), data(judged=18), Run([0])).scores for t in (True, False))
     assert trained.model > 0.95
@@ -521,6 +523,7 @@ def test_what_was_not_learnt_is_left_out() -> None:
     assert [use.name for use in found] == ["outliers"]
 
 
+@pytest.mark.slow
 def test_the_command_writes_tables_and_numbers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

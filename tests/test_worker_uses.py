@@ -44,6 +44,7 @@ def extent(event: Event) -> np.ndarray:
     return np.ptp(np.asarray(event.arrays["vertices"]), axis=0)
 
 
+@pytest.mark.slow
 def test_text_gives_what_was_asked_for(engine: Engine) -> None:
     (low,) = results(engine.ask("from_text", AUTOSDF, text="a low round table", seeds=[1], resolution=32))
     (tall,) = results(engine.ask("from_text", AUTOSDF, text="a tall chair with a back", seeds=[1], resolution=32))
@@ -156,6 +157,7 @@ def test_every_voxel_model_is_cancelled_while_it_samples(engine: Engine, model: 
     assert engine.cancel("long") == {"stop": "done", "long": "cancelled"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", [False, True])
 def test_the_kept_part_of_a_completion_has_its_own_vertices(engine: Engine, fit: bool) -> None:
     """By selected faces and by a box, of a table that an artist has elsewhere and in another size, too."""

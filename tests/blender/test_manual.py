@@ -181,7 +181,8 @@ with in_region(region_type='WINDOW'):
     view = window.region("VIEW_3D", "WINDOW")
     x = [view.left + round(x) for x, _ in corners]
     y = [view.top + view.height - round(y) for _, y in corners]
-    left, right, low, high = min(x) - 15, max(x) + 15, round(sum(y) / len(y)), min(y) - 15
+    right = min(max(x) + 15, window.region("VIEW_3D", "UI").left - 15)
+    left, low, high = min(x) - 15, round(sum(y) / len(y)), min(y) - 15
     corner = (right - left) // 4
     for kept in (False, True):
         window.click(*window.find_button("shape='LASSO')"))

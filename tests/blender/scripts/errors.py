@@ -117,7 +117,7 @@ assert call.error is not None
 assert call.error.kind == "unknown-model"
 
 # The report can be sent to somebody: what happened, and no name of the user.
-text = module("operators").report()
+text = module("engine_operators").report()
 assert "no-model" not in os.path.expanduser("~")
 assert os.path.expanduser("~") not in text or os.path.expanduser("~") == "/"
 assert "Gen3D" in text

@@ -30,7 +30,7 @@ assert engine_process() is process, "for that nothing has to be started anew"
 # What nobody thought of is in the report, with the place where it happened.
 error = caught(lambda: api.generate("toy-faulty", (1, 2), 32, category="surprise"))
 assert "nobody expected this" in error.details
-assert "nobody expected this" in module("operators").report()
+assert "nobody expected this" in module("engine_operators").report()
 
 # The good ones of many are not made either: what was asked for came whole, or not at all.
 assert len(api.generate("toy-faulty", (1, 2), 32, category="well")) == 2

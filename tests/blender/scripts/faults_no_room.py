@@ -44,7 +44,7 @@ def goes_on() -> None:
     begin("Generate", fault("killed"))
     until(lambda: not jobs.active())
     assert "stopped unexpectedly" in status.error.message, status.error
-    assert module("operators").report()
+    assert module("engine_operators").report()
     assert state() == before
     assert (works() == usual).all()
 

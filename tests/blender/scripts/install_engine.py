@@ -45,7 +45,7 @@ with fails("No folder was chosen.", "Choose the one"):
     bpy.ops.gen3d.install_engine_from_folder()
 status.reset()
 assert "The folder lacks torch" in installs.failure().message
-assert "The folder lacks torch" in module("operators").report()
+assert "The folder lacks torch" in module("engine_operators").report()
 assert bpy.ops.gen3d.dismiss_install() == {"FINISHED"}
 assert installs.failure() is None
 
@@ -78,7 +78,7 @@ python(variable)
 assert not preferences.engine_settings().private
 assert preferences.engine_settings().python == variable
 python("")
-assert f"Installed: torch {made.facts.torch}" in module("operators").report()
+assert f"Installed: torch {made.facts.torch}" in module("engine_operators").report()
 
 # Blender is upgraded, and its Python goes with the old one: one sentence, and what to do.
 calls.stop()

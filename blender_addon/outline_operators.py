@@ -17,8 +17,9 @@ from gpu_extras.batch import batch_for_shader
 
 from ..gen3d_core.errors import BadRequest, Gen3DError
 from . import verbs
-from .operators import GEN3D_OT_complete, Verb, active, failed, has_models, mesh_active, object_mode
+from .operators import GEN3D_OT_complete
 from .parts import Outline
+from .pressing import Verb, active, failed, has_models, mesh_active, object_mode
 from .properties import MAX_SEED
 
 SHAPES = [
@@ -147,7 +148,7 @@ class GEN3D_OT_complete_outline(Verb, Operator):  # noqa: N801 - Blender's rule 
         return object_mode(cls, context) and has_models(cls, *cls.abilities) and mesh_active(cls, context)
 
 
-def draw_buttons(layout: UILayout) -> None:
+def draw_outline_buttons(layout: UILayout) -> None:
     """One button for each kind of line."""
     row = layout.row(align=True)
     for shape, name, _ in SHAPES:
