@@ -20,7 +20,7 @@ import pytest
 
 import build_addon
 from tests.blender.window import window as harness
-from tests.blender.window.asking import MODULES, ask, turn, until
+from tests.blender.window.asking import MODULES, PACKAGE, ask, turn, until
 
 HERE = Path(__file__).resolve().parent
 #: Seconds of dragging, and mouse movements in that time.
@@ -75,6 +75,19 @@ def shot(window: Any, tmp_path: Path) -> Any:
 @pytest.mark.slow
 def test_generate_and_slide(window: Any, shot: Any) -> None:
     shot("getting-started")
+    window.call(f"""{MODULES}
+import addon_utils
+area = next(area for area in bpy.context.screen.areas if area.type == 'VIEW_3D')
+area.type = 'PREFERENCES'
+bpy.context.preferences.active_section = 'ADDONS'
+bpy.context.window_manager.addon_search = 'Gen3D'
+extension = next(one for one in addon_utils.modules() if one.__name__ == {PACKAGE.removesuffix(".blender_addon")!r})
+addon_utils.module_bl_info(extension)['show_expanded'] = True
+""")
+    window.settle()
+    shot("preferences")
+    window.call("next(area for area in bpy.context.screen.areas if area.type == 'PREFERENCES').type = 'VIEW_3D'")
+    window.open_tab("Gen3D")
     window.call(f"{MODULES}\nimport_module(jobs.__package__ + '.preferences').get().python = {sys.executable!r}")
     window.call("bpy.context.scene.gen3d.count = 2")
     window.click(*window.find_button("gen3d.generate("))
