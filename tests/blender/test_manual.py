@@ -35,6 +35,13 @@ with in_region(region_type='WINDOW'):
     bpy.ops.view3d.view_all()
     bpy.context.space_data.region_3d.view_distance *= 1.2
 """
+#: Makes other editors of some.
+SWAP = """
+def swap(*kinds):
+    areas = [next(area for area in bpy.context.screen.areas if area.type == before) for before, _ in kinds]
+    for area, (_, after) in zip(areas, kinds):
+        area.type = after
+"""
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +82,10 @@ def shot(window: Any, tmp_path: Path) -> Any:
 @pytest.mark.slow
 def test_generate_and_slide(window: Any, shot: Any) -> None:
     shot("getting-started")
-    window.call(f"""{MODULES}
+    window.call(f"""{MODULES}{SWAP}
 import addon_utils
-area = next(area for area in bpy.context.screen.areas if area.type == 'VIEW_3D')
-area.type = 'PREFERENCES'
+# There is a 3D view all the time, a small one here, by which the test sees that everything is drawn.
+swap(('VIEW_3D', 'PREFERENCES'), ('OUTLINER', 'VIEW_3D'))
 bpy.context.preferences.active_section = 'ADDONS'
 bpy.context.window_manager.addon_search = 'Gen3D'
 extension = next(one for one in addon_utils.modules() if one.__name__ == {PACKAGE.removesuffix(".blender_addon")!r})
@@ -86,7 +93,7 @@ addon_utils.module_bl_info(extension)['show_expanded'] = True
 """)
     window.settle()
     shot("preferences")
-    window.call("next(area for area in bpy.context.screen.areas if area.type == 'PREFERENCES').type = 'VIEW_3D'")
+    window.call(f"{SWAP}\nswap(('PREFERENCES', 'VIEW_3D'), ('VIEW_3D', 'OUTLINER'))")
     window.open_tab("Gen3D")
     window.call(f"{MODULES}\nimport_module(jobs.__package__ + '.preferences').get().python = {sys.executable!r}")
     window.call("bpy.context.scene.gen3d.count = 2")
