@@ -45,12 +45,14 @@ addon_utils.disable(ROOT, default_set=True)
 gc.collect()
 assert traces() == before, (before, traces())
 assert process.poll() is not None, "the engine still runs"
-for _ in range(2):
+for number in range(10):
     enable()
-    assert traces() == while_enabled
-    module("api").generate(seeds=(1,), resolution=32)
+    assert traces() == while_enabled, number
+    # An engine takes seconds to start: one of them will do.
+    if number == 0:
+        module("api").generate(seeds=(1,), resolution=32)
     addon_utils.disable(ROOT, default_set=True)
-    assert traces() == before
+    assert traces() == before, number
 
 # Nothing that belongs to the engine was imported here.
 assert not {"torch", "scipy", "skimage", "igl", "trimesh"} & set(sys.modules)
