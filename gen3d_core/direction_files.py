@@ -18,6 +18,8 @@ from .errors import BadModel, Gen3DError
 from .run import Run
 from .system import HasLatents, System
 
+#: Samples to begin with where an artist waits for them.
+QUICK = 120
 #: The file, and the version of what is in it.
 FILE, VERSION = "directions.safetensors", "2"
 
@@ -79,7 +81,7 @@ def of(card: Card, system: System, run: Run) -> Directions:
     """
     found = read(card)
     if found is None:
-        found = find(system, run)
+        found = find(system, run, QUICK)
         # Nothing is ever written beside the program's own files.
         if card.folder.parent != cards.BUNDLED:
             try:

@@ -30,17 +30,17 @@ from .slopes import Samples
 from .system import HasLatents, System, system_name
 
 #: Samples that are measured, and how many moves for each.
-COUNT, PROBES = 300, 2
+COUNT, PROBES = 300, 6
 #: Of so many samples one is moved along each direction to refine it, and of so many one to calibrate it.
-REFINE, CALIBRATE = 8, 3
+REFINE, CALIBRATE = 4, 3
 #: The first seed, far from those that an artist begins with; and the first of those that test what was found.
 FIRST, UNSEEN = 1_000_000, 2_000_000
 #: How far random moves go, and how far a slider goes at most, in standard deviations of the prior.
-MOVE, LONGEST = 2.5, 4.0
+MOVE, LONGEST = 2.0, 3.5
+#: Of that, these shares are tried on so many shapes, until such a share of the shapes stays sound.
+SHARES, TRIED, SOUND = (1.0, 0.75, 0.5), 24, 0.6
 #: A slider goes so many steps at most, and is of no use if it goes fewer than so many.
-MOST, SHORTEST = 2.0, 0.4
-#: Shapes at the limits are at least so whole: share of the full cells in the largest part, 1 being that of before.
-WHOLE = 0.9
+MOST, SHORTEST = 2.0, 0.3
 #: What a step may change of another attribute at most: in that one's units, or in cells of the grid on which shapes are
 #: measured where these are more, as less than a cell is not to be seen.
 LEAK = 0.5
@@ -88,7 +88,7 @@ def find(system: System, run: Run, count: int = COUNT) -> Directions:
     Args:
         system: one with latents.
         run: device and progress; its seeds do not matter.
-        count: samples to begin with; about eleven times as many shapes are decoded in all.
+        count: samples to begin with; about twenty-five times as many shapes are decoded in all.
 
     Raises:
         Unsupported: the system has no latents.
@@ -201,22 +201,16 @@ def _calibrated(
         target, name = chosen.targets[k], dimensions.NAMES[chosen.targets[k]]
         # Shapes that have the attribute; the last ones, as the first have refined the direction.
         able = np.flatnonzero(np.isfinite(samples.measured.values[:, target]))[-number:]
-        start = samples.measured.values[able, target]
-        for half in range(2):
-            far = reach[k : k + 1] / (1 + half)
-            with run.span((k + half / 2) / len(vectors), (k + (1 + half) / 2) / len(vectors)):
-                moves = effects.moved(system, samples.latents[able][None], vectors[k : k + 1], far, run)
-            whole = moves.whole.mean() / samples.measured.whole.mean()
-            ahead = float(effects.mean(moves.there[0, :, target] - start, 0))
-            behind = float(effects.mean(start - moves.back[0, :, target], 0))
-            if whole >= WHOLE and min(ahead, behind) > 0:
-                break
-        else:
-            refused[name] = "shapes come apart, or it does not go on"
-            continue
+        with run.span(k / len(vectors), (k + 1) / len(vectors)):
+            far = _farthest(system, samples, able[:TRIED], vectors[k], reach[k], run)
+            if not far:
+                refused[name] = "shapes come apart"
+                continue
+            with run.span(0.5, 1.0):
+                moves = effects.moved(system, samples.latents[able][None], vectors[k : k + 1], np.array([far]), run)
         effect = moves.effects()[:, 0] / units
         own = float(effect[target])
-        high = float(far[0]) * own
+        high = far * own
         others = [i for i in fixed(target, samples.held) if chosen.merged.get(i) != target]
         hollow = abs(float(effect[dimensions.NAMES.index("Fullness")])) / max(own, 1e-9)
         leaks = np.abs(effect * _seen(samples.units))[others] / max(own, 1e-9)
@@ -229,6 +223,18 @@ def _calibrated(
         else:
             kept.append(_Slider(name, vectors[k] / own, min(high, MOST), samples.scores[name], effect / own))
     return kept, {name: refused[name] for name in dimensions.NAMES if name in refused}
+
+
+def _farthest(
+    system: LatentSystem, samples: Samples, tried: NDArray[np.integer], vector: Floats, reach: float, run: Run
+) -> float:
+    """The most steps along a vector (L,), of those that are tried, after which samples are sound; 0 for none."""
+    for k, share in enumerate(SHARES):
+        with run.span(0.5 * k / len(SHARES), 0.5 * (k + 1) / len(SHARES)):
+            moves = effects.moved(system, samples.latents[tried][None], vector[None], np.array([share * reach]), run)
+        if moves.sound(samples.measured.of(tried))[0] >= SOUND:
+            return share * reach
+    return 0.0
 
 
 def _assembled(
@@ -284,18 +290,18 @@ class Verdict:
         own: by name, what it changes of what it is called after: 1 is what it says. Not of principal directions.
         leaks: by name, what it changes most of what geometry would let it leave alone, and by how much, counted as in
             :data:`LEAK`.
-        whole: by name, how whole the shapes are at the limits, 1 being as before.
+        sound: by name, the share of the shapes that hang together and keep their parts at the limits.
     """
 
     effects: Floats
     own: Mapping[str, float]
     leaks: Mapping[str, tuple[str, float]]
-    whole: Mapping[str, float]
+    sound: Mapping[str, float]
 
     def values(self) -> dict[str, Any]:
         """As plain values."""
         rows = zip(dimensions.NAMES, self.effects.round(3).tolist(), strict=True)
-        return {"effects": dict(rows), "own": self.own, "leaks": self.leaks, "whole": self.whole}
+        return {"effects": dict(rows), "own": self.own, "leaks": self.leaks, "sound": self.sound}
 
 
 def check(system: System, found: Directions, run: Run, count: int) -> Verdict:
@@ -335,8 +341,8 @@ def check(system: System, found: Directions, run: Run, count: int) -> Verdict:
         if others:
             worst = max(others, key=lambda i: abs(measured[i, j] * seen[i]))
             leaks[name] = dimensions.NAMES[worst], round(float(measured[worst, j] * seen[worst]), 3)
-    shares = moves.whole.mean(axis=(1, 2)) / max(float(before.whole.mean()), 1e-6)
-    return Verdict(measured, own, leaks, dict(zip(found.names, shares.round(3).tolist(), strict=True)))
+    sound = moves.sound(before).round(3).tolist()
+    return Verdict(measured, own, leaks, dict(zip(found.names, sound, strict=True)))
 
 
 def table(names: Sequence[str], measured: Floats) -> list[str]:

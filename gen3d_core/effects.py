@@ -20,6 +20,8 @@ from .errors import EmptyShape
 from .run import Run
 from .system import HasLatents, System
 
+#: A moved shape is sound if its largest part holds at least this share of what it held before.
+WHOLE = 0.9
 #: Shapes that are decoded at once.
 BATCH = 8
 
@@ -41,6 +43,10 @@ class Measured:
 
     values: Floats
     whole: Floats
+
+    def of(self, rows: NDArray[np.integer]) -> Measured:
+        """Those of these rows."""
+        return Measured(self.values[rows], self.whole[rows])
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,16 @@ class Moves:
         Where none has it, 0.
         """
         return (mean(self.there - self.back, axis=1) / 2 / self.reach[:, None]).T
+
+    def sound(self, before: Measured) -> Floats:
+        """The share of the shapes that hang together and kept their parts, legs and a back, with shape (K,).
+
+        Args:
+            before: the N shapes that were moved along each.
+        """
+        whole = self.whole >= WHOLE * before.whole
+        had, has = np.isfinite(before.values), np.isfinite(np.stack([self.there, self.back], axis=1))
+        return (whole & (has | ~had).all(axis=-1)).mean(axis=(1, 2))
 
 
 def measure(system: LatentSystem, latents: Floats, run: Run) -> Measured:

@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from gen3d_core import cards, dimensions, direction_files, directions, zoo
+from gen3d_core import cards, dimensions, direction_files, directions, effects, zoo
 from gen3d_core.__main__ import main
 from gen3d_core.effects import Measured
 from gen3d_core.errors import EmptyShape, Unsupported
@@ -121,8 +122,8 @@ def test_known_directions_are_found_and_leave_each_other_alone() -> None:
     chosen = jacobian_of({"Height": tall, "Width": wide}, 0.3).chosen(known)
     assert [dimensions.NAMES[i] for i in chosen.targets] == ["Height", "Width"]
     # Their own gradients are alike, cosine 0.8; each direction has to leave the other attribute as it is.
-    effects = np.stack([tall, wide]) @ chosen.rows.T
-    assert np.allclose(effects, np.eye(2), atol=0.06)
+    changed = np.stack([tall, wide]) @ chosen.rows.T
+    assert np.allclose(changed, np.eye(2), atol=0.06)
     conditional = tall - wide * (tall @ wide) / (wide @ wide)
     assert cosine(chosen.rows[0], conditional) > 0.95
 
@@ -256,7 +257,7 @@ class Boxes(System):
 
 @pytest.fixture(scope="module")
 def found() -> directions.Directions:
-    return directions.find(Boxes(), Run([0]), 80)
+    return directions.find(Boxes(), Run([0]), 48)
 
 
 def test_a_step_does_what_it_says(found: directions.Directions) -> None:
@@ -265,8 +266,8 @@ def test_a_step_does_what_it_says(found: directions.Directions) -> None:
     # How much wider a box gets depends on how wide it is, so one set of boxes and another one differ.
     for name, tolerance in (("Height", 0.05), ("Width", 0.15), ("Depth", 0.05)):
         assert verdict.own[name] == pytest.approx(1, abs=tolerance), name
-        assert abs(verdict.leaks[name][1]) < 0.08, verdict.leaks[name]
-        assert verdict.whole[name] == 1
+        assert abs(verdict.leaks[name][1]) < 0.12, verdict.leaks[name]
+        assert verdict.sound[name] == 1
     # Independently of all that: the middle box, a step higher.
     step = np.zeros(6)
     vector = found.vectors[found.names.index("Height")]
@@ -288,7 +289,7 @@ def test_a_decoder_that_does_less_than_was_predicted_is_calibrated(found: direct
 
 
 def test_what_is_missing_or_alike_is_not_offered(found: directions.Directions) -> None:
-    assert found.refused["Leg Thickness"] == "0 of 80 samples have it"
+    assert found.refused["Leg Thickness"] == "0 of 48 samples have it"
     assert found.refused["Seat Height"] == "goes with Height"
     text = directions.text(found)
     assert "goes with Height" in text
@@ -302,30 +303,53 @@ def test_limits_are_inside_what_was_looked_at(found: directions.Directions) -> N
 
 
 def test_the_same_weights_give_the_same_directions(found: directions.Directions) -> None:
-    again = directions.find(Boxes(), Run([5]), 80)
+    again = directions.find(Boxes(), Run([5]), 48)
     assert np.array_equal(found.vectors, again.vectors)
     assert found.values() == again.values()
 
 
-class Odd(Boxes):
-    """Boxes that come apart where the depth leaves the middle; a number varies much and changes nothing measured."""
+class Brittle(Boxes):
+    """Boxes that come apart where the depth leaves the middle."""
+
+    def box(self, _: float, tall: float, __: float, deep: float, wide: float, ___: float) -> Voxels:
+        one = super().box(_, tall, __, deep, wide, ___)
+        if abs(deep) > 1.5:
+            one.values[15:17] = 0
+        return one
+
+
+@pytest.mark.parametrize(("system", "reach", "expected"), [(Boxes, 2, 1), (Brittle, 1, 1), (Brittle, 1.3, 0.75)])
+def test_what_comes_apart_is_not_sound(system: type[Boxes], reach: float, expected: float) -> None:
+    boxes: Any = system()
+    run, starts = Run([0]), np.zeros((2, 6))
+    # One of two begins at one side, so that it may leave the middle there.
+    starts[0, 3] = 0.4
+    moves = effects.moved(boxes, starts[None], np.eye(6)[3:4], np.array([float(reach)]), run)
+    assert moves.sound(effects.measure(boxes, starts, run))[0] == expected
+
+
+def test_a_shape_that_loses_a_part_is_not_sound() -> None:
+    legs = dimensions.NAMES.index("Leg Thickness")
+    values = np.ones((2, len(dimensions.NAMES)))
+    values[1, legs] = np.nan
+    before = Measured(values, np.ones(2))
+    there = np.ones((1, *values.shape))
+    back = there.copy()
+    back[0, :, legs] = np.nan
+    # The first loses its legs on one of two sides, the second never had any.
+    assert effects.Moves(there, back, np.ones((1, 2, 2)), np.ones(1)).sound(before)[0] == 0.75
+
+
+class Wandering(Boxes):
+    """Boxes of latents, one of whose numbers varies far more than the others and changes nothing that is measured."""
 
     def prior(self, run: Run) -> Tensor:
         return super().prior(run) * torch.tensor([1.0, 1, 4, 1, 1, 1])
 
-    def box(self, _: float, tall: float, __: float, deep: float, wide: float, ___: float) -> Voxels:
-        one = super().box(_, tall, __, deep, wide, ___)
-        if abs(deep) > 3:
-            one.values[::2] = 0
-        return one
 
-
-def test_limits_and_principal_directions(found: directions.Directions) -> None:
-    odd = directions.find(Odd(), Run([0]), 80)
-    # Where shapes come apart, a slider ends.
-    assert odd.high[odd.names.index("Depth")] < 0.7 * found.high[found.names.index("Depth")]
-    # What varies most is a principal direction.
-    vector = odd.vectors[odd.names.index("Variation 1")].astype(float)
+def test_principal_directions_only_where_something_stands_out() -> None:
+    wandering = directions.find(Wandering(), Run([0]), 48)
+    vector = wandering.vectors[wandering.names.index("Variation 1")].astype(float)
     assert abs(vector[2]) / np.linalg.norm(vector) > 0.95
     assert np.linalg.norm(vector) == pytest.approx(4, rel=0.2)
 
@@ -412,4 +436,4 @@ def test_the_sliders_of_a_shipped_model_do_what_they_say() -> None:
     verdict = directions.check(zoo.load(card), found, Run([0]), 48)
     assert all(0.8 < own < 1.2 for own in verdict.own.values()), verdict.own
     assert all(abs(leak) < 0.5 for _, leak in verdict.leaks.values()), verdict.leaks
-    assert min(verdict.whole.values()) > 0.85
+    assert min(verdict.sound.values()) > 0.5
