@@ -91,7 +91,8 @@ def measured(grid: Grid) -> dict[str, float]:
         "Leg Thickness": _legs(solid, seat),
         "Top Thickness": thickness,
         "Rounded Corners": _corners(solid, seat + floor),
-        "Fullness": float(grid.sum()) / (width * depth * height),
+        # Haze outside of the box would fill the box of a crumb many times over.
+        "Fullness": min(float(grid.sum()) / (width * depth * height), 1.0),
     }
     return {name: found[name] if name in SHARES else found[name] / len(grid) for name in NAMES}
 

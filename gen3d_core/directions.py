@@ -32,7 +32,7 @@ from .system import HasLatents, System, system_name
 #: Samples that are measured, and how many moves for each.
 COUNT, PROBES = 300, 6
 #: Of so many samples one is moved along each direction to refine it, and of so many one to calibrate it.
-REFINE, CALIBRATE = 4, 3
+REFINE, CALIBRATE = 4, 2
 #: The first seed, far from those that an artist begins with; and the first of those that test what was found.
 FIRST, UNSEEN = 1_000_000, 2_000_000
 #: How far random moves go, and how far a slider goes at most, in standard deviations of the prior.

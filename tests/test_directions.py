@@ -428,12 +428,14 @@ def test_the_command_measures_the_sliders_that_are_there(card: cards.Card, capsy
 
 
 @pytest.mark.slow
-def test_the_sliders_of_a_shipped_model_do_what_they_say() -> None:
-    card = cards.find("furniture-vae")
+@pytest.mark.parametrize(("model", "leak"), [("chair-gridgan", 0.35), ("furniture-r2n2", 0.95)])
+def test_the_sliders_of_shipped_models_do_what_they_say(model: str, leak: float) -> None:
+    """Of unseen shapes, as docs/sliders.md has it; regressions alone did .1 to .7 of what they said."""
+    card = cards.find(model)
     found = direction_files.read(card)
     assert found
-    assert len(found.names) >= 4
     verdict = directions.check(zoo.load(card), found, Run([0]), 48)
+    assert len(verdict.own) >= 5
     assert all(0.8 < own < 1.2 for own in verdict.own.values()), verdict.own
-    assert all(abs(leak) < 0.5 for _, leak in verdict.leaks.values()), verdict.leaks
+    assert all(abs(much) < leak for _, much in verdict.leaks.values()), verdict.leaks
     assert min(verdict.sound.values()) > 0.5
