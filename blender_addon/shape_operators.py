@@ -17,7 +17,7 @@ from .wanted import follows
 
 class GEN3D_OT_sliders(Alone, Operator):  # noqa: N801 - Blender's rule for names
     """Get what the model can change of the active shape: how high, how wide, how thick its legs are.
-    The first time for a model of your own, they are found from its shapes, which takes a minute"""
+    The first time for a model of your own, they are found from its shapes, which takes some minutes"""
 
     bl_idname = "gen3d.sliders"
     bl_label = "Get Sliders"

@@ -18,7 +18,7 @@ from .wanted import follows, require_frame
 def sliders(obj: Object) -> Verb:
     """Gives a shape the sliders of its model, each at 0; those that it has already stay where they are.
 
-    The first time for a model that was trained here, they are found from samples, which takes a minute.
+    The first time for a model that was trained here, they are found from samples, which takes some minutes.
     """
     memory = require_ours(obj)
     card = models.same_version(memory.model, memory.weights)
@@ -31,7 +31,7 @@ def sliders(obj: Object) -> Verb:
     found = _read(results)
     if not found:
         raise Unsupported(
-            f"Nothing that can be measured of its shapes is predicted by the latents of '{card.title}'.",
+            f"The latents of '{card.title}' change nothing of its shapes without changing the rest.",
             "Use Vary and Interpolate, or train the model for longer.",
         )
 

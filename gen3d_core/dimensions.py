@@ -31,6 +31,8 @@ NAMES = (
     "Rounded Corners",
     "Fullness",
 )
+#: Those of them that are shares, not lengths.
+SHARES = frozenset({"Rounded Corners", "Fullness"})
 #: How far, in shares of the height, a back rises over the seat at least.
 BACK = 0.13
 #: A leg covers at most so much of the outline's rectangle, and so many make a thing stand on legs.
@@ -89,10 +91,10 @@ def measured(grid: Grid) -> dict[str, float]:
         "Leg Thickness": _legs(solid, seat),
         "Top Thickness": thickness,
         "Rounded Corners": _corners(solid, seat + floor),
-        "Fullness": float(grid.sum()) / (width * depth * height),
+        # Haze outside of the box would fill the box of a crumb many times over.
+        "Fullness": min(float(grid.sum()) / (width * depth * height), 1.0),
     }
-    plain = ("Rounded Corners", "Fullness")
-    return {name: found[name] if name in plain else found[name] / len(grid) for name in NAMES}
+    return {name: found[name] if name in SHARES else found[name] / len(grid) for name in NAMES}
 
 
 def _span(profile: NDArray[np.floating]) -> tuple[float, float]:

@@ -18,8 +18,10 @@ from .errors import BadModel, Gen3DError
 from .run import Run
 from .system import HasLatents, System
 
+#: Samples to begin with where an artist waits for them.
+QUICK = 120
 #: The file, and the version of what is in it.
-FILE, VERSION = "directions.safetensors", "1"
+FILE, VERSION = "directions.safetensors", "2"
 
 
 def read(card: Card) -> Directions | None:
@@ -33,7 +35,11 @@ def read(card: Card) -> Directions | None:
             said = json.loads(facts["directions"])
             lists = {name: tuple(said[name]) for name in ("names", "low", "high", "scores")}
             found = Directions(
-                **lists, refused=said["refused"], vectors=file.get_tensor("vectors"), leaks=file.get_tensor("leaks")
+                **lists,
+                refused=said["refused"],
+                units=said["units"],
+                vectors=file.get_tensor("vectors"),
+                effects=file.get_tensor("effects"),
             )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
@@ -53,7 +59,7 @@ def write(found: Directions, card: Card) -> Path:
     try:
         handle, beside = tempfile.mkstemp(prefix=f".{FILE}-", dir=card.folder)
         os.close(handle)
-        arrays = {"vectors": np.ascontiguousarray(found.vectors), "leaks": np.ascontiguousarray(found.leaks)}
+        arrays = {"vectors": np.ascontiguousarray(found.vectors), "effects": np.ascontiguousarray(found.effects)}
         save_file(arrays, beside, metadata=facts)
         os.chmod(beside, 0o644)
         os.replace(beside, path)
@@ -75,7 +81,7 @@ def of(card: Card, system: System, run: Run) -> Directions:
     """
     found = read(card)
     if found is None:
-        found = find(system, run)
+        found = find(system, run, QUICK)
         # Nothing is ever written beside the program's own files.
         if card.folder.parent != cards.BUNDLED:
             try:

@@ -1,23 +1,12 @@
-"""Shape sliders: directions of a latent space along which one property of the shapes changes, found from samples.
+"""Shape sliders: directions of a latent space that change one property of the shapes, by what they say.
 
-Attributes y_i of samples are measured on their geometry (:mod:`.dimensions`) and predicted from the latents z by ridge
-regression in closed form, the strength of its penalty by generalised cross-validation (Golub, Heath, Wahba 1979,
-"Generalized Cross-Validation as a Method for Choosing a Good Ridge Parameter"):
+They are found in three steps, each from more decoded shapes than the one before.
 
-    w_i = argmin_w |y_i - Z w|^2 + lambda |w|^2 = V diag(s / (s^2 + lambda)) U^T y_i,       Z = U diag(s) V^T
-
-with y in standard deviations. Kept are attributes that are predicted on samples which the regression has not seen.
-
-Along w_i other attributes change, too. As in the conditional manipulation of Shen, Gu, Tang, Zhou (2020, "Interpreting
-the Latent Space of GANs for Semantic Face Editing"), which takes from one direction what lies along another, each
-direction is made to leave the other kept attributes alone. For any number of them, in the least-squares sense and on
-the way that the prior Sigma makes most likely, with W the matrix of all w_i:
-
-    d_i = argmin_d |W d - e_i|^2 + epsilon d^T Sigma^-1 d = Sigma W^T (W Sigma W^T + epsilon I)^-1 e_i
-
-scaled to w_i . d_i = 1: a step of 1 is one standard deviation more of attribute i, as the regression predicts it; what
-a decoder makes of it may be less. Attributes that cannot be told apart, or only by going where the prior hardly ever
-is, are given up, the worst first.
+1. :mod:`.slopes`: which attributes of samples, measured on their geometry, do the latents predict?
+2. :mod:`.jacobian`: which moves of latents change one of them and leave the others alone?
+3. :mod:`.effects`: other latents are moved along each direction, to several places. The secant is its scale: a step of
+   1 is one standard deviation more of the attribute, among shapes with the same parts. Its limits are where shapes stay
+   whole and the attribute goes on. What hardly changes its attribute, or changes others, is not offered.
 
 Besides them, principal directions of the latents: those whose variance stands out of what isotropic noise of as many
 samples would show (the edge of Marchenko and Pastur), without what the attributes change already.
@@ -32,32 +21,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import dimensions
-from .errors import EmptyShape, Unsupported
+from . import dimensions, effects
+from .effects import Floats, LatentSystem
+from .errors import Unsupported
+from .jacobian import Chosen, Jacobian, Space, fixed
 from .run import Run
+from .slopes import Samples
 from .system import HasLatents, System, system_name
 
-#: Samples that are measured, and which part of them tests what the others taught.
-COUNT, HELD_OUT = 400, 4
-#: The first seed: far from those that an artist begins with.
-FIRST = 1_000_000
-#: R^2 on held-out samples from which on an attribute counts as predicted.
-LEAST = 0.3
-#: Samples that must have an attribute.
-FEWEST = 40
-#: What a standard deviation of an attribute may take at most, in those of the prior; and what it may change of
-#: another, in that one's.
-FARTHEST, LEAK = 4.0, 0.35
-#: Weight of the prior beside the attributes that are to stay.
-EPSILON = 0.02
-#: Penalties that are tried, in shares of the largest squared singular value.
-PENALTIES = np.logspace(-6, 1, 29)
-#: Of the samples, this share lies between the limits of a slider.
+#: Samples that are measured, and how many moves for each.
+COUNT, PROBES = 300, 6
+#: Of so many samples one is moved along each direction to refine it, and of so many one to calibrate it.
+REFINE, CALIBRATE = 4, 2
+#: The first seed, far from those that an artist begins with; and the first of those that test what was found.
+FIRST, UNSEEN = 1_000_000, 2_000_000
+#: How far random moves go, and how far a slider goes at most, in standard deviations of the prior.
+MOVE, LONGEST = 2.0, 3.5
+#: Of that, these shares are tried on so many shapes, until such a share of the shapes stays sound.
+SHARES, TRIED, SOUND = (1.0, 0.75, 0.5), 24, 0.6
+#: A slider goes so many steps at most, and is of no use if it goes fewer than so many.
+MOST, SHORTEST = 2.0, 0.3
+#: What a step may change of another attribute at most: in that one's units, or in cells of the grid on which shapes are
+#: measured where these are more, as less than a cell is not to be seen.
+LEAK = 0.5
+#: And of the fullness of its bounding box, which may follow everything: more is a box that a crumb or a spike makes.
+HOLLOW = 1.0
+#: Of the samples, this share lies between the limits of a principal direction.
 INNER = 0.95
 #: So many principal directions at most, of which this share must be left without what the attributes change.
 PRINCIPAL, LEFT = 3, 0.5
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -66,12 +58,13 @@ class Directions:
 
     Args:
         names: what each changes.
-        vectors: with shape (D, K), what one standard deviation more of it adds to a latent, whose numbers from K on
-            stay.
-        low, high: between these lies all but 5 % of the samples, in standard deviations.
+        vectors: with shape (K, D), what a step adds to a latent, whose numbers from D on stay.
+        low, high: the limits, in steps.
         scores: R^2 of each on held-out samples; of a principal direction its share of the latents' variance.
-        refused: R^2 of attributes that are not offered, by name; 0 of those that too few samples have.
-        leaks: with shape (A, A), for the first A, which are attributes: what a step along column j changes of i.
+        refused: attributes that are not offered, by name, and why.
+        units: by attribute, how much a step is, in model units; of ``Fullness`` and ``Rounded Corners`` a share.
+        effects: with shape (A, B), for the first B, which are attributes: what a step was measured to change of each of
+            :data:`.dimensions.NAMES`, in units.
     """
 
     names: tuple[str, ...]
@@ -79,154 +72,76 @@ class Directions:
     low: tuple[float, ...]
     high: tuple[float, ...]
     scores: tuple[float, ...]
-    refused: Mapping[str, float] = field(default_factory=dict)
-    leaks: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    refused: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, float] = field(default_factory=dict)
+    effects: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
     def values(self) -> dict[str, Any]:
         """What is said of them, as plain values."""
         plain = {name: list(getattr(self, name)) for name in ("names", "low", "high", "scores")}
-        return {**plain, "refused": dict(self.refused)}
+        return {**plain, "refused": dict(self.refused), "units": dict(self.units)}
 
 
 def find(system: System, run: Run, count: int = COUNT) -> Directions:
-    """The directions of a system's latent space; always the same for the same weights.
+    """The directions of a system's latent space; the same for the same weights on the same machine.
+
+    Args:
+        system: one with latents.
+        run: device and progress; its seeds do not matter.
+        count: samples to begin with; about twenty-five times as many shapes are decoded in all.
 
     Raises:
         Unsupported: the system has no latents.
         EmptyShape: hardly any of its samples has a surface.
         Cancelled: the user asked to stop.
     """
+    system = _with_latents(system)
+    latents = _drawn(system, FIRST, count)
+    with run.span(0.0, 0.1):
+        samples = Samples.of(latents, effects.measure(system, latents, run))
+    space = Space.around(samples)
+    with run.span(0.1, 0.45):
+        random = np.random.default_rng(FIRST).normal(size=(PROBES * count, len(space.basis)))
+        random *= MOVE / np.linalg.norm(random, axis=1, keepdims=True).clip(1e-9)
+        start = np.resize(samples.latents, (len(random), latents.shape[1]))
+        jacobian = Jacobian.of(random, _changes(system, start, random @ space.basis, samples.units, run))
+    with run.span(0.45, 0.6):
+        rows, trials = jacobian.chosen(samples).rows, count // REFINE
+        along = np.repeat(rows * _reach(np.linalg.norm(rows, axis=1))[:, None], trials, axis=0)
+        start = np.tile(samples.latents[:trials], (len(rows), 1))
+        jacobian = jacobian.more(along, _changes(system, start, along @ space.basis, samples.units, run))
+    chosen = jacobian.chosen(samples)
+    parts = _principal(samples, space, jacobian, chosen)
+    with run.span(0.6, 1.0):
+        kept, refused = _calibrated(system, samples, space, chosen, count // CALIBRATE, run)
+    return _assembled(samples, kept, parts, refused)
+
+
+def _with_latents(system: System) -> LatentSystem:
+    """The system, which has latents for certain.
+
+    Raises:
+        Unsupported: it has none.
+    """
     if not isinstance(system, HasLatents):
         raise Unsupported(f"The system {system_name(type(system))} has no latents.", "Choose another model.")
-    seeds = range(FIRST, FIRST + count)
-    latents = system.prior(Run(seeds, system.device))
-    rows, kept = [], []
-    for i in run.track(range(count)):
-        try:
-            (shape,) = system.decode(latents[i : i + 1], Run([seeds[i]], system.device))
-            rows.append(dimensions.measured(dimensions.coverage(shape)))
-            kept.append(i)
-        except EmptyShape:
-            continue
-    if len(kept) < FEWEST:
-        raise EmptyShape(f"Only {len(kept)} of {count} samples have a surface.", "Train the model for longer.")
-    attributes = {name: np.array([row[name] for row in rows]) for name in dimensions.NAMES}
-    return solve(latents[kept].cpu().double().numpy(), attributes)
+    return system  # pyright: ignore[reportReturnType]
 
 
-def solve(latents: Floats, attributes: Mapping[str, Floats]) -> Directions:
-    """The directions of measured samples.
-
-    Args:
-        latents: with shape (N, L).
-        attributes: by name, each with shape (N,); not a number where a sample has none.
-    """
-    # Numbers that the prior never moves, as what an encoder keeps besides, would only cost memory.
-    moving = latents.std(0) > 0
-    centred = latents[:, moving] - latents[:, moving].mean(0)
-    covariance = centred.T @ centred / len(centred)
-    found: dict[str, _Regression] = {}
-    refused: dict[str, float] = {}
-    for name, values in attributes.items():
-        regression = _regressed(centred, values)
-        if regression is not None and regression.score >= LEAST:
-            found[name] = regression
-        else:
-            refused[name] = 0.0 if regression is None else regression.score
-    names = list(found)
-    while True:
-        weights = _stacked([found[name].weights for name in names], centred.shape[1])
-        rows, lengths = _apart(weights, covariance)
-        worst = _worst([found[name].score for name in names], weights @ rows.T, lengths)
-        if worst < 0:
-            break
-        refused[names[worst]] = found[names[worst]].score
-        del names[worst]
-    parts = _principal(centred, covariance, weights, rows)
-    vectors = np.zeros((len(rows) + len(parts), latents.shape[1]))
-    vectors[:, moving] = np.concatenate([rows, *(part.vector[None] for part in parts)])
-    limits = [found[name].limits for name in names] + [part.limits for part in parts]
-    used = np.flatnonzero(vectors.any(axis=0))
-    return Directions(
-        (*names, *(f"Variation {number}" for number in range(1, len(parts) + 1))),
-        vectors[:, : int(used[-1]) + 1 if len(used) else 0].astype(np.float32),
-        tuple(round(low, 4) for low, _ in limits),
-        tuple(round(high, 4) for _, high in limits),
-        tuple(round(score, 4) for score in [*(found[name].score for name in names), *(part.share for part in parts)]),
-        {name: round(score, 4) for name, score in refused.items()},
-        (weights @ rows.T).astype(np.float32),
-    )
+def _drawn(system: LatentSystem, first: int, count: int) -> Floats:
+    """The latents of seeds from the first on, with shape (count, L)."""
+    return system.prior(Run(range(first, first + count), system.device)).cpu().double().numpy()
 
 
-def _apart(weights: Floats, covariance: Floats) -> tuple[Floats, Floats]:
-    """The directions (A, L) of attributes with these weights (A, L), and how far a step along each goes in the prior.
-
-    The lengths, with shape (A,), are in standard deviations of the prior: |d| with the inverse covariance between.
-    """
-    gram = weights @ covariance @ weights.T
-    solved = np.linalg.inv(gram + EPSILON * np.eye(len(gram)))
-    scale = np.diag(gram @ solved).clip(1e-9)
-    lengths = np.sqrt(np.diag(solved @ gram @ solved).clip(0)) / scale
-    return (covariance @ weights.T @ solved / scale).T, lengths
+def _reach(lengths: Floats) -> Floats:
+    """How many steps directions go that are so many standard deviations of the prior long."""
+    return np.minimum(MOST, LONGEST / lengths.clip(1e-9))
 
 
-def _worst(scores: Sequence[float], leaks: Floats, lengths: Floats) -> int:
-    """The attribute to give up: the less predictable of two that cannot be told apart, or the farthest; -1 for none."""
-    between = np.abs(leaks - np.diag(np.diag(leaks)))
-    if len(between) and between.max() > LEAK:
-        one, other = divmod(int(between.argmax()), len(between))
-        return min(one, other, key=lambda place: scores[place])
-    return int(lengths.argmax()) if len(lengths) and lengths.max() > FARTHEST else -1
-
-
-def _stacked(rows: Sequence[Floats], size: int) -> Floats:
-    """Rows (N, size), also where there are none."""
-    return np.stack(rows) if rows else np.zeros((0, size))
-
-
-@dataclass(frozen=True)
-class _Regression:
-    """An attribute as predicted by latents: ``weights`` (L,) in standard deviations, R^2, and limits."""
-
-    weights: Floats
-    score: float
-    limits: tuple[float, float]
-
-
-def _regressed(centred: Floats, values: Floats) -> _Regression | None:
-    """The ridge regression of an attribute, tested on every fourth sample; None where too few have it, or all alike."""
-    has = np.flatnonzero(np.isfinite(values))
-    if len(has) < FEWEST:
-        return None
-    test = np.arange(len(has)) % HELD_OUT == HELD_OUT - 1
-    x, y = centred[has], values[has]
-    spread = float(y[~test].std())
-    if spread < 1e-6 * max(float(np.abs(y).max()), 1e-6):
-        return None
-    middle, offset = float(y[~test].mean()), x[~test].mean(0)
-    standard = (y - middle) / spread
-    weights = _ridge(x[~test] - offset, standard[~test])
-    missed = standard[test] - (x[test] - offset) @ weights
-    total = float(((standard[test] - standard[test].mean()) ** 2).sum())
-    score = 1 - float((missed**2).sum()) / max(total, 1e-12)
-    low, high = np.quantile(standard, [(1 - INNER) / 2, (1 + INNER) / 2])
-    return _Regression(weights, score, (float(low), float(high)))
-
-
-def _ridge(x: Floats, y: Floats) -> Floats:
-    """The weights (L,) of a ridge regression of y (N,) on x (N, L), both without their means."""
-    u, s, vt = np.linalg.svd(x, full_matrices=False)
-    projected = u.T @ y
-    outside = float((y**2).sum() - (projected**2).sum())
-    best, chosen = np.inf, 0.0
-    for penalty in PENALTIES * float(s[0] ** 2):
-        left = penalty / (s**2 + penalty)
-        # The mean was taken away before: one more number that the data has determined.
-        freedom = len(y) - 1 - float((1 - left).sum())
-        criterion = (outside + float(((left * projected) ** 2).sum())) / max(freedom, 1e-3) ** 2
-        if criterion < best:
-            best, chosen = criterion, penalty
-    return vt.T @ (s / (s**2 + chosen) * projected)
+def _changes(system: LatentSystem, start: Floats, moves: Floats, units: Floats, run: Run) -> Floats:
+    """Half of what lies between latents (P, L) moved there and back, with shape (P, A), in units."""
+    found = effects.measure(system, np.concatenate([start + moves, start - moves]), run).values
+    return (found[: len(start)] - found[len(start) :]) / 2 / np.where(units > 0, units, np.nan)
 
 
 @dataclass(frozen=True)
@@ -238,34 +153,204 @@ class _Part:
     limits: tuple[float, float]
 
 
-def _principal(centred: Floats, covariance: Floats, weights: Floats, rows: Floats) -> list[_Part]:
-    """Principal directions of latents that stand out, without what attributes change, which stay."""
-    variances, axes = np.linalg.eigh(covariance)
+def _principal(samples: Samples, space: Space, jacobian: Jacobian, chosen: Chosen) -> list[_Part]:
+    """Principal directions of latents that stand out, without what the chosen ones change, which stay."""
+    centred = samples.latents - samples.latents.mean(0)
+    moving = centred[:, samples.moving]
+    variances, axes = np.linalg.eigh(moving.T @ moving / len(moving))
     active = int((variances > 1e-9 * max(float(variances[-1]), 1e-30)).sum())
-    edge = float(variances.sum()) / max(active, 1) * (1 + np.sqrt(active / len(centred))) ** 2
+    edge = float(variances.sum()) / max(active, 1) * (1 + np.sqrt(active / len(moving))) ** 2
     found: list[_Part] = []
     for variance, axis in list(zip(variances, axes.T, strict=True))[::-1][:PRINCIPAL]:
         if variance <= edge:
             break
         # Of the two signs one has to be chosen, the same at every call.
-        axis = axis * np.sign(axis[np.abs(axis).argmax()])
-        alone = axis - rows.T @ (weights @ axis) if len(rows) else axis
+        whole = np.zeros(centred.shape[1])
+        whole[samples.moving] = axis * np.sign(axis[np.abs(axis).argmax()])
+        inside = whole @ np.linalg.pinv(space.basis)
+        alone = whole - (jacobian.matrix[list(chosen.targets)] @ inside) @ chosen.rows @ space.basis
         if np.linalg.norm(alone) < LEFT:
             continue
-        places = centred @ axis / np.sqrt(variance)
-        low, high = np.quantile(places, [(1 - INNER) / 2, (1 + INNER) / 2])
-        share = float(variance / variances.sum())
-        found.append(_Part(alone * np.sqrt(variance), share, (float(low), float(high))))
+        low, high = np.quantile(centred @ whole / np.sqrt(variance), [(1 - INNER) / 2, (1 + INNER) / 2])
+        found.append(_Part(alone * np.sqrt(variance), float(variance / variances.sum()), (float(low), float(high))))
     return found
 
 
-def text(found: Directions) -> str:
-    """For people: what was found, and what was not."""
-    lines = [f"{'slider':18s} {'R^2':>6s}   between"]
-    rows: Sequence[tuple[str, float, float, float]] = list(
-        zip(found.names, found.scores, found.low, found.high, strict=True)
+@dataclass(frozen=True)
+class _Slider:
+    """One of the attributes of :class:`Directions`, from -high to high."""
+
+    name: str
+    vector: Floats
+    high: float
+    score: float
+    effect: Floats
+
+
+def _calibrated(
+    system: LatentSystem, samples: Samples, space: Space, chosen: Chosen, number: int, run: Run
+) -> tuple[list[_Slider], dict[str, str]]:
+    """Directions whose steps are as long as is measured here; and why others are not offered, by name."""
+    kept: list[_Slider] = []
+    refused = dict(samples.refused)
+    for target, other in chosen.merged.items():
+        refused[dimensions.NAMES[target]] = f"goes with {dimensions.NAMES[other]}"
+    vectors, reach = chosen.rows @ space.basis, _reach(np.linalg.norm(chosen.rows, axis=1))
+    units = np.where(samples.units > 0, samples.units, np.inf)
+    for k in range(len(vectors)):
+        target, name = chosen.targets[k], dimensions.NAMES[chosen.targets[k]]
+        # Shapes that have the attribute; the last ones, as the first have refined the direction.
+        able = np.flatnonzero(np.isfinite(samples.measured.values[:, target]))[-number:]
+        with run.span(k / len(vectors), (k + 1) / len(vectors)):
+            far = _farthest(system, samples, able[:TRIED], vectors[k], reach[k], run)
+            if not far:
+                refused[name] = "shapes come apart"
+                continue
+            with run.span(0.5, 1.0):
+                moves = effects.moved(system, samples.latents[able][None], vectors[k : k + 1], np.array([far]), run)
+        effect = moves.effects()[:, 0] / units
+        own = float(effect[target])
+        high = far * own
+        others = [i for i in fixed(target, samples.held) if chosen.merged.get(i) != target]
+        hollow = abs(float(effect[dimensions.NAMES.index("Fullness")])) / max(own, 1e-9)
+        leaks = np.abs(effect * _seen(samples.units))[others] / max(own, 1e-9)
+        if high < SHORTEST:
+            refused[name] = f"goes {high:.1f} steps"
+        elif len(leaks) and leaks.max() > LEAK:
+            refused[name] = f"a step changes {dimensions.NAMES[others[int(leaks.argmax())]]} by {leaks.max():.1f}"
+        elif name != "Fullness" and hollow > HOLLOW:
+            refused[name] = f"a step changes Fullness by {hollow:.1f}"
+        else:
+            kept.append(_Slider(name, vectors[k] / own, min(high, MOST), samples.scores[name], effect / own))
+    return kept, {name: refused[name] for name in dimensions.NAMES if name in refused}
+
+
+def _farthest(
+    system: LatentSystem, samples: Samples, tried: NDArray[np.integer], vector: Floats, reach: float, run: Run
+) -> float:
+    """The most steps along a vector (L,), of those that are tried, after which samples are sound; 0 for none."""
+    for k, share in enumerate(SHARES):
+        with run.span(0.5 * k / len(SHARES), 0.5 * (k + 1) / len(SHARES)):
+            moves = effects.moved(system, samples.latents[tried][None], vector[None], np.array([share * reach]), run)
+        if moves.sound(samples.measured.of(tried))[0] >= SOUND:
+            return share * reach
+    return 0.0
+
+
+def _assembled(
+    samples: Samples, kept: Sequence[_Slider], parts: Sequence[_Part], refused: Mapping[str, str]
+) -> Directions:
+    """Sliders and principal directions, as they are stored."""
+    numbered = [(f"Variation {number}", part) for number, part in enumerate(parts, 1)]
+    every = np.array([one.vector for one in (*kept, *parts)]).reshape(-1, samples.latents.shape[1])
+    limits = [*((-one.high, one.high) for one in kept), *(part.limits for part in parts)]
+    scores = [*(one.score for one in kept), *(part.share for part in parts)]
+    used = np.flatnonzero(every.any(axis=0))
+    return Directions(
+        (*(one.name for one in kept), *(name for name, _ in numbered)),
+        every[:, : int(used[-1]) + 1 if len(used) else 0].astype(np.float32),
+        tuple(round(low, 4) for low, _ in limits),
+        tuple(round(high, 4) for _, high in limits),
+        tuple(round(score, 4) for score in scores),
+        refused,
+        {dimensions.NAMES[i]: round(float(samples.units[i]), 6) for i in samples.held},
+        np.array([one.effect for one in kept], dtype=np.float32).reshape(len(kept), -1).T,
     )
-    lines += [f"{name:18s} {score:6.2f}   {low:+.1f} and {high:+.1f} sd" for name, score, low, high in rows]
+
+
+def _seen(units: Floats) -> Floats:
+    """What a unit of each attribute (A,) counts as a leak: less where it is less than a cell."""
+    lengths = np.array([name not in dimensions.SHARES for name in dimensions.NAMES])
+    return np.where(lengths, np.minimum(units * dimensions.RESOLUTION, 1.0), 1.0)
+
+
+def text(found: Directions) -> str:
+    """For people: what was found, what a step does, and what was not found."""
+    lines = [f"{'slider':18s} {'R^2':>6s} {'a step':>8s}   between"]
+    for name, score, low, high in zip(found.names, found.scores, found.low, found.high, strict=True):
+        unit = f"{found.units[name]:8.3f}" if name in found.units else " " * 8
+        lines.append(f"{name:18s} {score:6.2f} {unit}   {low:+.1f} and {high:+.1f}")
+    if found.effects.size:
+        lines += [
+            "",
+            "What a step of each changes, in steps:",
+            *table(found.names[: found.effects.shape[1]], found.effects.astype(float)),
+        ]
     if found.refused:
-        lines.append("Not offered: " + ", ".join(f"{name} ({score:.2f})" for name, score in found.refused.items()))
+        lines += ["", "Not offered:", *(f"{name:18s} {reason}" for name, reason in found.refused.items())]
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What sliders do to shapes that had no part in finding them.
+
+    Args:
+        effects: with shape (A, K), what a step changes of each of :data:`.dimensions.NAMES`, in units.
+        own: by name, what it changes of what it is called after: 1 is what it says. Not of principal directions.
+        leaks: by name, what it changes most of what geometry would let it leave alone, and by how much, counted as in
+            :data:`LEAK`.
+        sound: by name, the share of the shapes that hang together and keep their parts at the limits.
+    """
+
+    effects: Floats
+    own: Mapping[str, float]
+    leaks: Mapping[str, tuple[str, float]]
+    sound: Mapping[str, float]
+
+    def values(self) -> dict[str, Any]:
+        """As plain values."""
+        rows = zip(dimensions.NAMES, self.effects.round(3).tolist(), strict=True)
+        return {"effects": dict(rows), "own": self.own, "leaks": self.leaks, "sound": self.sound}
+
+
+def check(system: System, found: Directions, run: Run, count: int) -> Verdict:
+    """Moves shapes that had no part in finding the sliders from limit to limit of each.
+
+    Args:
+        system: that of the directions.
+        found: its directions.
+        run: device and progress; its seeds do not matter.
+        count: shapes that are moved.
+
+    Raises:
+        Unsupported: the system has no latents.
+        Cancelled: the user asked to stop.
+    """
+    system = _with_latents(system)
+    latents = _drawn(system, UNSEEN, count)
+    vectors = np.zeros((len(found.names), latents.shape[1]))
+    vectors[:, : found.vectors.shape[1]] = found.vectors
+    with run.span(0.0, 0.1):
+        before = effects.measure(system, latents, run)
+    starts = np.broadcast_to(latents, (len(vectors), *latents.shape))
+    with run.span(0.1, 1.0):
+        moves = effects.moved(system, starts, vectors, np.minimum(-np.array(found.low), found.high), run)
+    units = np.array([found.units.get(name, np.inf) for name in dimensions.NAMES])
+    measured = moves.effects() / units[:, None]
+    held = [i for i in range(len(units)) if np.isfinite(units[i])]
+    seen = _seen(np.where(np.isfinite(units), units, 0.0))
+    own: dict[str, float] = {}
+    leaks: dict[str, tuple[str, float]] = {}
+    for j, name in enumerate(found.names):
+        if name not in dimensions.NAMES:
+            continue
+        target = dimensions.NAMES.index(name)
+        own[name] = round(float(measured[target, j]), 3)
+        others = [i for i in fixed(target, held) if found.refused.get(dimensions.NAMES[i]) != f"goes with {name}"]
+        if others:
+            worst = max(others, key=lambda i: abs(measured[i, j] * seen[i]))
+            leaks[name] = dimensions.NAMES[worst], round(float(measured[worst, j] * seen[worst]), 3)
+    sound = moves.sound(before).round(3).tolist()
+    return Verdict(measured, own, leaks, dict(zip(found.names, sound, strict=True)))
+
+
+def table(names: Sequence[str], measured: Floats) -> list[str]:
+    """Lines of a Markdown table of effects, with shape (A, K): a row for each attribute, a column for each slider."""
+    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for name, row in zip(dimensions.NAMES, measured, strict=True):
+        cells = [
+            f"**{value:.2f}**" if name == slider else f"{value:.2f}" for slider, value in zip(names, row, strict=True)
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines

@@ -20,7 +20,7 @@ LAYERS = [
     {"system"},
     {"systems"},
     {"tasks", "training", "zoo", "novelty", "ranking", "fewshot", "measure", "dimensions"},
-    {"directions", "direction_files"},
+    {"effects", "slopes", "jacobian", "directions", "direction_files"},
     {"evaluation", "uses"},
     {"worker", "commands"},
     {"__main__"},
