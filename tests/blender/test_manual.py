@@ -87,13 +87,17 @@ import addon_utils
 # There is a 3D view all the time, a small one here, by which the test sees that everything is drawn.
 swap(('VIEW_3D', 'PREFERENCES'), ('OUTLINER', 'VIEW_3D'))
 bpy.context.preferences.active_section = 'ADDONS'
+bpy.context.preferences.system.use_online_access = True
 bpy.context.window_manager.addon_search = 'Gen3D'
 extension = next(one for one in addon_utils.modules() if one.__name__ == {PACKAGE.removesuffix(".blender_addon")!r})
 addon_utils.module_bl_info(extension)['show_expanded'] = True
 """)
     window.settle()
     shot("preferences")
-    window.call(f"{SWAP}\nswap(('PREFERENCES', 'VIEW_3D'), ('VIEW_3D', 'OUTLINER'))")
+    window.call(f"""{SWAP}
+swap(('PREFERENCES', 'VIEW_3D'), ('VIEW_3D', 'OUTLINER'))
+bpy.context.preferences.system.use_online_access = False
+""")
     window.open_tab("Gen3D")
     window.call(f"{MODULES}\nimport_module(jobs.__package__ + '.preferences').get().python = {sys.executable!r}")
     window.call("bpy.context.scene.gen3d.count = 2")
