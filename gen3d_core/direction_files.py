@@ -20,8 +20,8 @@ from .system import HasLatents, System
 
 #: Samples to begin with where an artist waits for them.
 QUICK = 120
-#: The file, and the version of what is in it.
-FILE, VERSION = "directions.safetensors", "2"
+#: The file, the version of what is in it, and the entry of its header that says what that is.
+FILE, VERSION, ENTRY = "directions.safetensors", "2", "directions"
 
 
 def read(card: Card) -> Directions | None:
@@ -29,10 +29,10 @@ def read(card: Card) -> Directions | None:
     path = card.folder / FILE
     try:
         with safe_open(path, framework="np") as file:
-            facts = file.metadata() or {}
-            if (facts.get("version"), facts.get("weights")) != (VERSION, card.sha256):
+            facts = json.loads((file.metadata() or {})[ENTRY])
+            if (facts["version"], facts["weights"]) != (VERSION, card.sha256):
                 return None
-            said = json.loads(facts["directions"])
+            said = facts["directions"]
             lists = {name: tuple(said[name]) for name in ("names", "low", "high", "scores")}
             found = Directions(
                 **lists,
@@ -54,7 +54,8 @@ def write(found: Directions, card: Card) -> Path:
         Gen3DError: they cannot be written.
     """
     path = card.folder / FILE
-    facts = {"version": VERSION, "weights": card.sha256, "directions": json.dumps(found.values())}
+    # In one entry, as several would be written in another order each time.
+    facts = {ENTRY: json.dumps({"version": VERSION, "weights": card.sha256, "directions": found.values()})}
     beside = ""
     try:
         handle, beside = tempfile.mkstemp(prefix=f".{FILE}-", dir=card.folder)

@@ -373,6 +373,8 @@ def test_a_file_is_for_one_models_weights(card: cards.Card) -> None:
     assert found
     assert found.values() == known().values()
     assert np.array_equal(found.vectors, known().vectors)
+    before = path.read_bytes()
+    assert all(direction_files.write(known(), card).read_bytes() == before for _ in range(8))
     assert direction_files.read(replace(card, sha256="other")) is None
     path.write_bytes(b"nonsense")
     assert direction_files.read(card) is None
