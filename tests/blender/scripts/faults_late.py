@@ -103,5 +103,5 @@ assert not jobs.active()
 assert not jobs.apply(done.number)
 until(lambda: not module("calls")._open and not module("calls")._leaving)
 assert len(bpy.data.objects) == 0
-assert status.error is None, status.error
+assert "1 result that was held for the one before went with it (Generate)." in status.error.message, status.error
 assert np.array_equal(works(), usual)
