@@ -90,6 +90,7 @@ def test_same_seed_same_file(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert (tmp_path / f"a/{MODEL}-7.ply").read_bytes() == (tmp_path / f"b/{MODEL}-7.ply").read_bytes()
 
 
+@pytest.mark.slow
 def test_verbs_on_an_artists_mesh(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Sample, then vary, interpolate, reconstruct, score, and complete what was cut off by hand."""
     common = ("--device", "cpu", "--resolution", "32", "--out", str(tmp_path))
@@ -123,6 +124,7 @@ def made(count: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> list[P
     return sorted(folder.glob("*.glb"))
 
 
+@pytest.mark.slow
 def test_a_folder_is_ranked_and_what_cannot_be_used_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -221,6 +223,7 @@ def test_augment_goes_on_after_a_bad_asset(tmp_path: Path, capsys: pytest.Captur
     assert (tmp_path / "new/a-box-variation-1.glb").exists()
 
 
+@pytest.mark.slow
 def test_sheet_is_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from PIL import Image
 

@@ -82,6 +82,7 @@ def test_a_collection_is_labelled(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "names no asset" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_views_are_completed_and_latents_added(tmp_path: Path) -> None:
     chair = str(asset(tmp_path, "chair", 1_000_001))
     views = ["complete", "furniture-shapenets", chair, "--view", "30", "20", "--seeds", "1", "2"]

@@ -132,6 +132,7 @@ def test_unknown_configuration_is_refused(case: Case) -> None:
         SYSTEMS[case.name].from_config({"colour": 1})
 
 
+@pytest.mark.slow
 @each
 def test_every_parameter_learns_in_some_stage(case: Case) -> None:
     system = build(case)

@@ -245,6 +245,7 @@ def found() -> directions.Directions:
     return directions.find(Boxes(), Run([0]), 48)
 
 
+@pytest.mark.slow
 def test_a_step_does_what_it_says(found: directions.Directions) -> None:
     assert {"Height", "Width", "Depth"} <= set(found.names)
     verdict = directions.check(Boxes(), found, Run([0]), 16)
@@ -287,6 +288,7 @@ def test_limits_are_inside_what_was_looked_at(found: directions.Directions) -> N
             assert -directions.MOST <= low < 0 < high <= directions.MOST, name
 
 
+@pytest.mark.slow
 def test_the_same_weights_give_the_same_directions(found: directions.Directions) -> None:
     again = directions.find(Boxes(), Run([5]), 48)
     assert np.array_equal(found.vectors, again.vectors)
@@ -332,6 +334,7 @@ class Wandering(Boxes):
         return super().prior(run) * torch.tensor([1.0, 1, 4, 1, 1, 1])
 
 
+@pytest.mark.slow
 def test_principal_directions_only_where_something_stands_out() -> None:
     wandering = directions.find(Wandering(), Run([0]), 48)
     vector = wandering.vectors[wandering.names.index("Variation 1")].astype(float)

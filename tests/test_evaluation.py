@@ -189,6 +189,7 @@ def test_a_model_without_any_surface_is_reported_all_the_same() -> None:
     assert "nan" not in json.dumps(report.values(), allow_nan=False) + report.table()
 
 
+@pytest.mark.slow
 def test_reconstruction_is_measured_where_there_is_an_encoder(spheres: Report) -> None:
     report = evaluate(Rescaler(Config()), "catalogue:chair", run=Run([0]), **ONCE)
     assert len(report.ious) == 10
@@ -252,6 +253,7 @@ def test_debris_is_removed_when_asked_for_and_said() -> None:
     assert "without parts below 10.0% of the area" in clean.table()
 
 
+@pytest.mark.slow
 def test_progress_rises_to_the_end_and_can_be_stopped() -> None:
     fractions: list[float] = []
 

@@ -20,6 +20,9 @@ from gen3d_core.run import Cancelled, Run
 from gen3d_core.system import Asset
 from tests.bare import Bare
 
+# What a model is asked for is drawn and searched many times over.
+pytestmark = pytest.mark.slow
+
 
 class Box:
     """An asset, and what a model can make: a box of three half sides."""

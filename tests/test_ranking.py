@@ -171,6 +171,7 @@ def test_what_was_scored_once_is_not_called_sure() -> None:
     assert found.entries[0].low == found.entries[0].high
 
 
+@pytest.mark.slow
 def test_small_collections_small_references_and_foreign_collections_are_named() -> None:
     judge, assets = Judge(volume), [SMALL, MIDDLE, LARGE, SMALL, LARGE, LARGE]
     few = ranking.rank(judge, assets[:2], ["a", "b"], Run([0]), KNOWN).sentence()

@@ -266,6 +266,7 @@ def untrained() -> VoxelVAE:
     return system.eval().requires_grad_(False)
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_as_it_learns(tmp_path: Path) -> None:
     session = Session(tmp_path, Status("training"))
     session.look(untrained(), MOMENT)

@@ -90,6 +90,7 @@ def folder(tmp_path: Path, count: int) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_folder_is_gathered_with_reasons(tmp_path: Path) -> None:
     place = folder(tmp_path, 8)
     (place / "broken.obj").write_text("nothing")

@@ -327,6 +327,7 @@ class Swapped(Labelled):
         return 1 - super().classify(assets, run)
 
 
+@pytest.mark.slow
 def test_classes_are_told_by_an_independent_judge() -> None:
     own = data(pool=60, judged=30, of_class=6)
     for system, low, high in ((Labelled(), 0.8, 1.0), (Swapped(), 0.0, 0.2)):
@@ -563,6 +564,7 @@ def test_a_model_is_held_against_what_its_card_names() -> None:
     assert command.source_of(replace(card, data="12 of the maker's own files")) == "catalogue:chair"
 
 
+@pytest.mark.slow
 def test_progress_rises_and_it_can_be_stopped() -> None:
     fractions: list[float] = []
 

@@ -159,6 +159,7 @@ def test_interpolation_vary_and_decode(engine: Engine) -> None:
     assert np.allclose(varied.arrays["latent"], a, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_reconstruct_complete_and_score_an_artists_mesh(engine: Engine) -> None:
     (made,) = results(engine.ask("sample", seeds=[1], resolution=32))
     vertices, faces = made.arrays["vertices"], made.arrays["faces"]
@@ -346,6 +347,7 @@ def test_a_blend_of_several_and_an_offset(engine: Engine) -> None:
     assert error.values["message"] == "No shapes were given."
 
 
+@pytest.mark.slow
 def test_closing_the_input_ends_the_process_even_while_it_works() -> None:
     engine = Engine()
     engine.send(Request("long", "sample", MODEL, {"seeds": list(range(100_000)), "resolution": 64}))
@@ -372,6 +374,7 @@ def test_a_killed_worker_is_seen_as_the_end_of_the_stream() -> None:
     assert engine.close() == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_prints_do_not_disturb_the_stream(tmp_path: Path) -> None:
     """A system that prints while it samples: the frames stay whole, the words go to the log."""
     package, zoo = drop_in(tmp_path, 'print("noise on standard output", flush=True)')

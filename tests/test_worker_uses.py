@@ -52,11 +52,13 @@ def test_text_gives_what_was_asked_for(engine: Engine) -> None:
     assert extent(tall)[2] > extent(tall)[:2].max()
 
 
+@pytest.mark.slow
 def test_text_without_a_known_word_is_refused(engine: Engine) -> None:
     *_, last = engine.ask("from_text", AUTOSDF, text="xyzzy", seeds=[1], resolution=32)
     assert last.kind == "error"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", PICTURES)
 def test_pictures_give_a_shape(engine: Engine, model: str) -> None:
     arrays = {"pictures": pictures("table", 1_000_002)}

@@ -179,6 +179,7 @@ def test_the_command_prints_a_table_and_json(
         options.run(options)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real shapes are not here")
 def test_real_chairs_face_the_front_and_are_mostly_near_catalogue_chairs() -> None:
     source = coverage.SOURCES[0]

@@ -141,6 +141,7 @@ def test_all_creatures_share_faces_and_landmarks(wraps: list[tuple[Shape, creatu
     assert len(wraps[0][1].landmarks) >= 12
 
 
+@pytest.mark.slow
 def test_wraps_lie_on_the_surface_face_outward_and_hardly_fold(wraps: list[tuple[Shape, creature.Registered]]) -> None:
     folds = []
     for shape, wrap in wraps:

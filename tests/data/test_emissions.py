@@ -30,6 +30,9 @@ from gen3d_core.data.catalogue.union import union
 from gen3d_core.data.programs import Attach, Reflect, Translate, execute, parse, to_text
 from gen3d_core.representations.camera import Camera
 
+# What is emitted is measured on every shape.
+pytestmark = pytest.mark.slow
+
 SEEDS = (0, 3)
 
 
@@ -573,7 +576,6 @@ def test_all_files_of_a_shape_can_be_read_back(tmp_path: Path) -> None:
     assert [part["name"] for part in written["parts"]] == [part.name for part in shape.parts]
 
 
-@pytest.mark.slow
 def test_the_command_writes_draws_and_measures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--resolution", "16", "--points", "32", "--views", "1", "--size", "24"]
     out, sheet = tmp_path / "out", tmp_path / "sheet.png"

@@ -306,6 +306,7 @@ def test_items_read_as_meshes_in_their_own_units(folder: Path) -> None:
         library.scan([folder, folder / "gone.stl"])[-1].read()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the CC0 props")
 def test_real_props_convert(store: Cache) -> None:
     wanted = (

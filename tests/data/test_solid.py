@@ -78,6 +78,7 @@ def table() -> trimesh.Trimesh:
     return joined.subdivide().subdivide().subdivide()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape", [trimesh.creation.icosphere(subdivisions=4, radius=RADIUS), table()], ids=["ball", "table"]
 )

@@ -336,6 +336,7 @@ def test_score_matching_leads_back_to_the_data(tmp_path: Path, chairs: Tensor) -
         assert float(learned.detach()) < 0.97 * float(alone.detach()), deviation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [build, published])
 def test_chains_teach_the_network_what_they_do_wrong(chairs: Tensor, make: Any) -> None:
     """A small step down the loss of chains lifts the data above where the chains went."""
@@ -425,6 +426,7 @@ def test_adjusted_sampling_is_repeatable() -> None:
     assert torch.equal(a.values, b.values)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_learns_in_half_precision() -> None:
     # At the usual widths: with some, PyTorch's kernels for second derivatives end the process on processors with AMX.
     torch.manual_seed(0)

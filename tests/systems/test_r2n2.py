@@ -253,6 +253,7 @@ def test_what_is_measured_describes_the_training_shapes(data: dict[str, torch.Te
     assert bool((system.surprise(z.mean(1)) < 3).all())
 
 
+@pytest.mark.slow
 def test_a_few_steps_learn_a_chair() -> None:
     system = build(encoder=[8, 8], vector=24, hidden=8, decoder=[8, 8], rate=4e-3, most=2)
     found = training.prepare(system, [catalogue.make("chair", 3)] * 4, Run([0]))

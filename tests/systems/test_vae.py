@@ -72,6 +72,7 @@ def test_the_loss_is_the_weighted_bound() -> None:
     assert float(loss) == pytest.approx(float(missed + 0.7 * vae.kl_to_standard_normal(mean, log_variance)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_calibration_gives_drawn_shapes_a_third_more_than_the_occupancy_of_the_data() -> None:
     system = build({**TINY, "components": 3})
     voxels = torch.stack([torch.as_tensor(catalogue.make("chair", i).voxels(RESOLUTION))[None] for i in range(12)])
@@ -157,6 +158,7 @@ def statistics(system: VoxelVAE, chair: Any) -> list[float]:
     return [math.log(missed), math.log(missed / float(x.sum())), math.log(spent)]
 
 
+@pytest.mark.slow
 def test_the_score_is_how_far_three_statistics_lie_above_those_of_the_data() -> None:
     system = build(TINY)
     known, asked = ([catalogue.make("chair", seed) for seed in seeds] for seeds in ((4, 5, 6, 7), (8, 9)))

@@ -160,6 +160,7 @@ def test_several_pictures_give_the_mean_of_their_means() -> None:
     assert not torch.allclose(means[0], means[1], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_other_seeds_draw_from_the_posterior() -> None:
     system = asleep()
     last = system.encoder.layers[-1]
