@@ -100,6 +100,7 @@ def test_shapes_are_refined(tmp_path: Path) -> None:
     assert (tmp_path / "fine" / "chair1000001-refined.glb").exists()
 
 
+@pytest.mark.slow
 def test_a_text_guides_a_completion(tmp_path: Path) -> None:
     table = str(asset(tmp_path, "table", 1_000_002))
     guided = [

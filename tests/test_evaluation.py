@@ -118,6 +118,7 @@ def test_spheres_are_no_chairs(spheres: Report) -> None:
     assert {check.name: check.met for check in spheres.checks()}["1-NNA"] is False
 
 
+@pytest.mark.slow
 def test_chairs_are_chairs_and_meet_the_gates(chairs: Report) -> None:
     assert mean(chairs, "one_nna") < 0.85
     assert chairs.met

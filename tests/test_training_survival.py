@@ -219,6 +219,7 @@ def test_a_checkpoint_says_why_it_could_not_be_written(tmp_path: Path) -> None:
     assert torch.equal(loaded["a"], torch.ones(2))
 
 
+@pytest.mark.slow
 def test_a_resumed_history_has_neither_gaps_nor_doubles(tmp_path: Path) -> None:
     plan = Plan(device="cpu", steps={"first": 50, "second": 50})
     training.train(toy(), data(), tmp_path / "whole", plan)

@@ -163,6 +163,7 @@ def test_time_spent_before_a_pause_counts(tmp_path: Path, clock: Clock, at: floa
     assert_equal(weights(whole), weights(parts))
 
 
+@pytest.mark.slow
 def test_a_moment_tells_how_far_it_is(tmp_path: Path, clock: Clock) -> None:
     watch = Asks(clock, "", 0)
     worker = Worker(clock, {"slow": 3.0, "fast": 1.0})

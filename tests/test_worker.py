@@ -322,6 +322,7 @@ def test_cancel_stops_the_current_request_and_not_the_next(engine: Engine) -> No
     assert len(results(engine.ask("sample", seeds=[1], resolution=32))) == 1
 
 
+@pytest.mark.slow
 def test_of_a_stream_only_the_newest_waiting_request_runs(engine: Engine) -> None:
     a, b = (event.arrays["latent"] for event in results(engine.ask("sample", seeds=[1, 2], resolution=32)))
     engine.send(Request("busy", "sample", MODEL, {"seeds": list(range(30)), "resolution": 64}))

@@ -56,6 +56,7 @@ def test_every_value_is_documented() -> None:
     assert set(car.LENGTHS) < {field.name for field in fields(car.Car)}
 
 
+@pytest.mark.slow
 def test_shapes_are_one_solid_nine_tenths_long(shapes: list[Shape]) -> None:
     for shape in shapes:
         low, high = shape.bounds()

@@ -52,6 +52,7 @@ def test_every_value_is_documented_and_has_limits_in_every_kind() -> None:
     assert not {"pitch", "ear_angle", "tail_curl", "neck_bend", "kind"} & set(creature.LENGTHS)
 
 
+@pytest.mark.slow
 def test_designs_depend_on_the_seed_alone_and_kinds_vary() -> None:
     assert drawn(5) == drawn(5)
     assert len({drawn(seed).kind for seed in range(40)}) >= 10

@@ -206,6 +206,7 @@ def test_score_matching_finds_the_energy_of_noisy_data() -> None:
     assert float(denoising_loss(energy, noisy, data, 1.0).detach()) == pytest.approx(0.8, abs=0.02)
 
 
+@pytest.mark.slow
 def test_learning_by_chains_finds_the_data() -> None:
     """A Gaussian whose centre is learned with the loss and its own persistent chains ends at the mean of the data."""
     generator = torch.Generator().manual_seed(0)

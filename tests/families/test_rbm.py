@@ -225,6 +225,7 @@ def test_sparsity_moves_hidden_biases_towards_their_target() -> None:
     assert machine.weight.grad is None
 
 
+@pytest.mark.slow
 def test_momentum_starts_low_and_fast_weights_forget() -> None:
     machine = rbm.RBM((1,), 1)
     with torch.no_grad():

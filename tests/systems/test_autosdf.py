@@ -123,6 +123,7 @@ def test_cubes_are_observed_where_all_their_cells_are_known() -> None:
         assert bool(observed[x, y, z]) == bool(cube.all())
 
 
+@pytest.mark.slow
 def test_codes_that_are_given_stay_to_the_bit_and_the_others_are_drawn(begun: AutoSDF) -> None:
     chair = catalogue.make("chair", 3)
     known = torch.zeros(32, 32, 32, dtype=torch.bool)

@@ -109,6 +109,7 @@ def test_shapes_are_their_largest_component() -> None:
     assert bool(shape.occupied[2, 2, 2])
 
 
+@pytest.mark.slow
 def test_drawn_shapes_are_cut_to_be_as_full_as_the_data() -> None:
     system, data = build().requires_grad_(False), batch()
     last = next(layer for layer in reversed(list(system.generator.modules())) if isinstance(layer, nn.ConvTranspose3d))
