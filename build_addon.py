@@ -440,7 +440,7 @@ def test(options: argparse.Namespace) -> int:
         else:
             names = _python_names(older.versions)
             say(f"Tests in Blender {blender} LTS are left out: they need {names}, which is not here.")
-    say("Running the tests. They take about 15 minutes on two cores.")
+    say("Running the tests. They take about 45 minutes on two cores.")
     return subprocess.run([python, "-m", "pytest", *options.pytest], cwd=ROOT, check=False).returncode
 
 
