@@ -293,13 +293,17 @@ def test_artist_decides_on_a_result_whose_shape_is_gone(window: Any, tmp_path: P
     window.call(f"{MODULES}\nshapes[0].gen3d.resolution = 96\nbpy.ops.ed.undo_push(message='Finer')")
     view_3d = window.region("VIEW_3D", "WINDOW")
 
-    # Deleted while its new mesh waits behind other work: that comes, and is held.
+    # Deleted while its new mesh waits behind other work: that comes, and is held. The engine stands still meanwhile, or
+    # it might be quicker than the mouse.
+    engine = f"{MODULES}\nimport os, signal\nos.kill(calls._engine._process.pid, signal.%s)"
+    window.call(engine % "SIGSTOP")
     window.call("bpy.context.scene.gen3d.count = 20")
     window.click(*window.find_button("gen3d.generate("))
     window.click(*window.find_button("gen3d.regenerate("))
     window.move(view_3d.left + 200, view_3d.top + 300)
     window.key("Delete")
     assert ask(window, "len(shapes)") == 0
+    window.call(engine % "SIGCONT")
     until(window, "len(shapes) == 20 and jobs.active()[0].held")
     turn(window, "Generate", "Shape")
     assert window.find_button("gen3d.add_held(")
