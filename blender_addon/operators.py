@@ -13,7 +13,7 @@ from bpy.types import Context, Object, Operator
 from ..gen3d_core.errors import BadRequest, Gen3DError
 from . import again, library, models, parts, verbs
 from .memory import recall
-from .pressing import Alone, Verb, active, failed, has_models, mesh_active, object_mode, ours_active
+from .pressing import Button, Verb, active, failed, has_models, mesh_active, object_mode, ours_active
 from .properties import KEPT, MAX_SEED
 
 
@@ -176,7 +176,7 @@ class GEN3D_OT_reconstruct(Verb, Operator):  # noqa: N801
         return object_mode(cls, context) and has_models(cls) and mesh_active(cls, context)
 
 
-class GEN3D_OT_regenerate(Alone, Operator):  # noqa: N801
+class GEN3D_OT_regenerate(Button, Operator):  # noqa: N801
     """Make the mesh of the active shape again from what it remembers, in its present resolution.
     Edits by hand are replaced"""
 

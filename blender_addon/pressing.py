@@ -15,10 +15,42 @@ from .memory import Quality
 from .status import record
 
 
-class Verb:
-    """What the verbs share: their settings, how they run, and how they fail."""
+class Button:
+    """What the verbs share: how they run, and how they fail."""
 
     bl_options: ClassVar[set[str]] = {"UNDO"}
+
+    def verb(self: Any, context: Context) -> verbs.Verb:
+        """What to do, with the operator's properties."""
+        raise NotImplementedError
+
+    def fill(self: Any, context: Context) -> None:
+        """Takes what the panel has for properties that the caller does not give; here, none."""
+
+    def execute(self: Any, context: Context) -> set[str]:
+        """Waits for the result."""
+        try:
+            jobs.run(self.verb(context))
+        except Gen3DError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+    def invoke(self: Any, context: Context, event: Event) -> set[str]:
+        """Begins in the background."""
+        if bpy.app.background:
+            return self.execute(context)
+        try:
+            self.fill(context)
+            jobs.start(self.bl_label, self.verb(context))
+        except Gen3DError as error:
+            return failed(self, error)
+        # Neither finished, which would make an undo step of nothing, nor cancelled.
+        return {"INTERFACE"}
+
+
+class Verb(Button):
+    """What the verbs share that make shapes: their settings."""
+
     #: Properties of the operator that the panel's settings give, by the settings' name.
     settings: ClassVar[dict[str, str]] = {}
     #: What the model must be able to do, any of these: the best one that can stands in for a chosen one that cannot.
@@ -34,33 +66,13 @@ class Verb:
     debris: BoolProperty(name="Remove Debris", description="Leave out small loose parts", default=True)
     quads: BoolProperty(name="Quads", description="Make quads instead of triangles", default=False)
 
-    def verb(self: Any, context: Context) -> verbs.Verb:
-        """What to do, with the operator's properties."""
-        raise NotImplementedError
-
-    def execute(self: Any, context: Context) -> set[str]:
-        """Waits for the result."""
-        try:
-            jobs.run(self.verb(context))
-        except Gen3DError as error:
-            return failed(self, error)
-        return {"FINISHED"}
-
-    def invoke(self: Any, context: Context, event: Event) -> set[str]:
-        """Begins in the background, with the panel's settings where the caller gives none."""
-        if bpy.app.background:
-            return self.execute(context)
+    def fill(self: Any, context: Context) -> None:
+        """The panel's settings."""
         group: Any = context.scene.gen3d  # pyright: ignore[reportAttributeAccessIssue]
         common = {name: name for name in ("model", "resolution", "faces", "debris", "quads")}
-        try:
-            for name, source in (common | self.settings).items():
-                if name in self.properties.bl_rna.properties and not self.properties.is_property_set(name):
-                    self.take(name, getattr(group, source))
-            jobs.start(self.bl_label, self.verb(context))
-        except Gen3DError as error:
-            return failed(self, error)
-        # Neither finished, which would make an undo step of nothing, nor cancelled.
-        return {"INTERFACE"}
+        for name, source in (common | self.settings).items():
+            if name in self.properties.bl_rna.properties and not self.properties.is_property_set(name):
+                self.take(name, getattr(group, source))
 
     def take(self: Any, name: str, value: Any) -> None:
         """Takes one of the panel's settings, in so far as it is for the model."""
@@ -74,34 +86,6 @@ class Verb:
     def quality(self: Any) -> Quality:
         """How the shapes become meshes."""
         return Quality(self.resolution, self.faces, self.debris, self.quads)
-
-
-class Alone:
-    """What verbs without settings of shapes share: how they run, and how they fail."""
-
-    bl_options: ClassVar[set[str]] = {"UNDO"}
-
-    def verb(self: Any, context: Context) -> verbs.Verb:
-        """What to do, with the operator's properties."""
-        raise NotImplementedError
-
-    def execute(self: Any, context: Context) -> set[str]:
-        """Waits for the result."""
-        try:
-            jobs.run(self.verb(context))
-        except Gen3DError as error:
-            return failed(self, error)
-        return {"FINISHED"}
-
-    def invoke(self: Any, context: Context, event: Event) -> set[str]:
-        """Begins in the background."""
-        if bpy.app.background:
-            return self.execute(context)
-        try:
-            jobs.start(self.bl_label, self.verb(context))
-        except Gen3DError as error:
-            return failed(self, error)
-        return {"INTERFACE"}
 
 
 def failed(operator: Operator, error: Gen3DError) -> set[str]:

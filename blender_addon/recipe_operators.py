@@ -12,7 +12,7 @@ from bpy.types import Context, Object, Operator
 from ..gen3d_core.errors import Gen3DError
 from . import models, objects, recipe, steps, verbs
 from .memory import Memory, recall
-from .pressing import Alone, active, failed, object_mode
+from .pressing import Button, active, failed, object_mode
 from .steps import Step
 
 
@@ -63,7 +63,7 @@ class GEN3D_OT_copy_latent(Operator):  # noqa: N801 - Blender's rule for names
         return True
 
 
-class GEN3D_OT_paste_latent(Alone, Operator):  # noqa: N801
+class GEN3D_OT_paste_latent(Button, Operator):  # noqa: N801
     """Make the shape that was copied, at the 3D cursor"""
 
     bl_idname = "gen3d.paste_latent"

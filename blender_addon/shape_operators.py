@@ -10,12 +10,12 @@ from bpy.types import Context, Event, Object, Operator
 
 from ..gen3d_core.errors import Gen3DError
 from . import baking, objects, slider_verbs, verbs
-from .pressing import Alone, active, failed, object_mode
+from .pressing import Button, active, failed, object_mode
 from .properties import BAKES
 from .wanted import follows
 
 
-class GEN3D_OT_sliders(Alone, Operator):  # noqa: N801 - Blender's rule for names
+class GEN3D_OT_sliders(Button, Operator):  # noqa: N801 - Blender's rule for names
     """Get what the model can change of the active shape: how high, how wide, how thick its legs are.
     The first time for a model of your own, they are found from its shapes, which takes some minutes"""
 
@@ -59,7 +59,7 @@ class GEN3D_OT_reset_sliders(Operator):  # noqa: N801
         return object_mode(cls, context) and context.active_object is not None and follows(context.active_object)
 
 
-class GEN3D_OT_bake(Alone, Operator):  # noqa: N801
+class GEN3D_OT_bake(Button, Operator):  # noqa: N801
     """Make the animation of the active shape independent of Gen3D: a new collection with a mesh for each frame, or
     with one mesh that deforms. The shape itself is hidden"""
 
